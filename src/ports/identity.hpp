@@ -1,0 +1,74 @@
+// Identity: who is at the other end of a SESSION_SETUP. An interface only; auth/ carries it out.
+// Must not know SMB messages beyond the security buffers they carry.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "wire/sid.hpp"
+
+namespace flotilla::ports {
+
+/// Who acts. Immutable once made and shared by all that the session opens.
+struct Token {
+  std::string user_name;  ///< as the user database or the directory spells it, UTF-8
+  std::string domain;     ///< NetBIOS domain, Kerberos realm, or the server's own name
+  wire::Sid user_sid;
+  std::vector<wire::Sid> group_sids;  ///< primary group first; Everyone and its like are included
+  std::uint32_t uid = 65534;
+  std::uint32_t gid = 65534;
+  std::vector<std::uint32_t> groups;  ///< supplementary gids, `gid` included
+  bool guest = false;                 ///< SMB2_SESSION_FLAG_IS_GUEST; such a session cannot sign
+  bool anonymous = false;             ///< SMB2_SESSION_FLAG_IS_NULL; such a session cannot sign
+  /// The user has no uid of its own: act as the owner of the share's directory. `uid`, `gid` and
+  /// `groups` mean nothing then; the backend puts in the directory's.
+  bool use_share_owner = false;
+};
+
+using TokenPtr = std::shared_ptr<const Token>;
+
+/// What one security buffer led to.
+struct AuthStep {
+  bool done = false;  ///< false: answer MoreProcessingRequired with `reply`
+  Bytes reply;        ///< security buffer for the response; may be empty when done
+  TokenPtr token;     ///< set when done
+  /// When done: the session key as the mechanism gives it, 16 bytes for NTLM, 16 or 32 for
+  /// Kerberos. crypto::session_key_of truncates it; [MS-SMB2] 3.3.5.5.3 keeps the full one too.
+  /// Empty for an anonymous session.
+  Bytes session_key;
+  std::uint64_t expires_unix_seconds = 0;  ///< end of the Kerberos ticket; 0 is never
+};
+
+/// One authentication from its first SESSION_SETUP to its last; dies with either end.
+/// Spec    [MS-SMB2] 3.3.5.5.3 Handling GSS-API Authentication; [MS-SPNG]; [MS-NLMP]
+class AuthExchange {
+ public:
+  virtual ~AuthExchange() = default;
+
+  /// Input   the security buffer of one SESSION_SETUP request, copied where it is kept
+  /// Errors  LogonFailure       wrong password, unknown user, refused anonymous or guest
+  ///         InvalidParameter   bytes that are no token
+  ///         NotSupported       no mechanism in common
+  ///         others             as name_of() says: AccountDisabled, TimeDifferenceAtDc, ...
+  /// Effect  on error or when done the exchange is over: a further step gives InvalidParameter
+  /// Calls   one thread at a time, any thread; may read the user database and the unix accounts
+  ///         (microseconds; with a directory behind nsswitch milliseconds)
+  [[nodiscard]] virtual Result<AuthStep> step(ByteView security_buffer) = 0;
+};
+
+/// Thread-safe.
+class Identity {
+ public:
+  virtual ~Identity() = default;
+
+  /// NegTokenInit2 with the mechanisms on offer, for the NEGOTIATE response ([MS-SPNG] 2.2.1).
+  [[nodiscard]] virtual Bytes negotiate_token() = 0;
+
+  [[nodiscard]] virtual std::unique_ptr<AuthExchange> begin() = 0;
+};
+
+}  // namespace flotilla::ports
