@@ -1,0 +1,21 @@
+// Commands, outcomes and effects as bytes between nodes. Decoding is total: any bytes give a value
+// or nothing, and what is decoded encodes to the same bytes.
+#pragma once
+
+#include <optional>
+
+#include "base/bytes.hpp"
+#include "coherence/command.hpp"
+
+namespace flotilla::coherence {
+
+void encode(const Command& command, Bytes& out);
+[[nodiscard]] std::optional<Command> decode_command(ByteReader& in);
+void encode(const Outcome& outcome, Bytes& out);
+[[nodiscard]] std::optional<Outcome> decode_outcome(ByteReader& in);
+void encode(const Break& what, Bytes& out);
+[[nodiscard]] std::optional<Break> decode_break(ByteReader& in);
+void encode(const Restrictions& what, Bytes& out);
+[[nodiscard]] std::optional<Restrictions> decode_restrictions(ByteReader& in);
+
+}  // namespace flotilla::coherence

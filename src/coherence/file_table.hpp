@@ -1,0 +1,56 @@
+// The file state machine: commands in, outcomes and effects out. Pure and deterministic: no clock,
+// thread, random number or I/O; two tables given the same commands hold the same bytes.
+// Must not know who carries effects out, nor what SMB looks like on the wire.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "coherence/command.hpp"
+
+namespace flotilla::coherence {
+
+/// `break_timeout`  how long a holder may take to acknowledge ([MS-SMB2] 3.3.2.1: 35 s), then its
+///                  opens are revoked before the waiter is granted
+struct Limits {
+  std::chrono::milliseconds break_timeout{35000};
+  std::uint32_t opens_per_file_max = 100000;
+  std::uint32_t locks_per_file_max = 100000;
+};
+
+/// All files whose state one node decides (in the pool: a partition of the files it owns).
+class FileTable {
+ public:
+  explicit FileTable(Limits limits = {});
+  FileTable(FileTable&&) noexcept;
+  FileTable& operator=(FileTable&&) noexcept;
+  ~FileTable();
+
+  /// Carries out one command on the file `command.key`; a file comes to be with its first open and
+  /// goes with the last thing known about it. Total: no command, however wrong, breaks an
+  /// invariant.
+  void apply(const Command& command, Outbox& out);
+
+  /// The earliest break deadline of all files; nothing where no break is outstanding.
+  [[nodiscard]] std::optional<MonoTime> next_deadline() const;
+  /// Files with a deadline at or before `now`: the caller applies Tick to each.
+  [[nodiscard]] std::vector<FileKey> due(MonoTime now) const;
+
+  [[nodiscard]] std::vector<FileKey> files() const;  ///< in order of key
+  [[nodiscard]] std::size_t file_count() const noexcept;
+  [[nodiscard]] std::size_t open_count() const noexcept;
+  /// Drops all state of a file without effects (its owner is now another node).
+  void forget(const FileKey& key);
+  /// The file's state as canonical bytes; empty where nothing is known. Equal bytes, equal state.
+  [[nodiscard]] Bytes encode_file(const FileKey& key) const;
+  /// xor-free digest over all files in key order.
+  [[nodiscard]] std::uint64_t digest() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace flotilla::coherence

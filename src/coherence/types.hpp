@@ -1,0 +1,89 @@
+// The words of the file state machine: access, sharing, caching rights, locks. Not the wire's: what
+// is replicated outlives a dialect.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+#include "base/nt_status.hpp"
+
+namespace flotilla::coherence {
+
+/// Access rights as [MS-DTYP] 2.4.3 ACCESS_MASK numbers them, generic rights already mapped.
+using AccessMask = std::uint32_t;
+inline constexpr AccessMask kReadData = 0x00000001;
+inline constexpr AccessMask kWriteData = 0x00000002;
+inline constexpr AccessMask kAppendData = 0x00000004;
+inline constexpr AccessMask kExecute = 0x00000020;
+inline constexpr AccessMask kDelete = 0x00010000;
+
+/// FILE_SHARE_READ, _WRITE, _DELETE.
+using ShareAccess = std::uint32_t;
+inline constexpr ShareAccess kShareRead = 1;
+inline constexpr ShareAccess kShareWrite = 2;
+inline constexpr ShareAccess kShareDelete = 4;
+
+/// Caching rights, the bits of SMB2_LEASE_*: a level II oplock is R, exclusive RW, batch RWH.
+using CacheRights = std::uint8_t;
+inline constexpr CacheRights kCacheRead = 1;
+inline constexpr CacheRights kCacheHandle = 2;
+inline constexpr CacheRights kCacheWrite = 4;
+
+enum class CacheKind : std::uint8_t { None, Oplock, Lease };
+
+/// What an open asks for beside access.
+/// `rights`      for an oplock: R level II, RW exclusive, RWH batch; for a lease any valid set
+/// `key`         the lease's key; leases of one client with one key are one lease
+/// `version`     1 or 2 for leases; 2 has epochs and a parent key
+/// `epoch`       the client's epoch in the request, for version 2
+struct CacheRequest {
+  CacheKind kind = CacheKind::None;
+  CacheRights rights = 0;
+  LeaseKey key;
+  std::uint8_t version = 0;
+  std::uint16_t epoch = 0;
+  bool has_parent = false;
+  LeaseKey parent_key;
+  friend bool operator==(const CacheRequest&, const CacheRequest&) = default;
+};
+
+/// One element of a LOCK request, or a held lock. [MS-SMB2] 2.2.26.1. Length 0 is legal.
+struct LockRange {
+  std::uint64_t offset = 0;
+  std::uint64_t length_bytes = 0;
+  bool exclusive = false;
+  friend bool operator==(const LockRange&, const LockRange&) = default;
+};
+
+/// A granted byte-range lock as every node with an open on the file knows it.
+struct HeldLock {
+  OpenId open;
+  LockRange range;
+  friend bool operator==(const HeldLock&, const HeldLock&) = default;
+};
+
+/// Somebody who caches what it read: a write by anybody else must break it first.
+/// `open` is one of the lease's opens, or the oplock's open; `key` is zero for an oplock.
+struct Cacher {
+  OpenId open;
+  ClientGuid client;
+  LeaseKey key;
+  friend bool operator==(const Cacher&, const Cacher&) = default;
+};
+
+/// What every node that has an open on the file must know to check I/O alone. `version` grows with
+/// every change of the file's restrictions under one owner and epoch; a smaller one is stale.
+struct Restrictions {
+  std::uint64_t version = 0;
+  std::vector<HeldLock> locks;
+  std::vector<Cacher> cachers;
+  friend bool operator==(const Restrictions&, const Restrictions&) = default;
+};
+
+/// Why an open has lost its rights.
+enum class RevokeReason : std::uint8_t { BreakTimedOut, NodeGone, ViewLost, Administrator };
+
+}  // namespace flotilla::coherence

@@ -1,0 +1,174 @@
+// The Backend port: one share's file system, as handlers see it. Calls block; handlers decide on
+// which thread. Paths are share-relative UTF-8 with '/' between components, no leading slash, ""
+// for the share's root, no empty, "." or ".." component; streams are separate.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+namespace flotilla::ports {
+
+/// Whose kernel credentials a call runs with.
+/// `use_share_owner`  the user has no Unix identity of its own: acts as the owner of the share's
+///                    root directory
+struct Credentials {
+  std::uint32_t uid = 65534;
+  std::uint32_t gid = 65534;
+  std::vector<std::uint32_t> groups;
+  bool use_share_owner = false;
+};
+
+enum class FileType : std::uint8_t { File, Directory, Symlink, Other };
+
+/// `attributes`   FILE_ATTRIBUTE_* ([MS-FSCC] 2.6), at least Directory/Normal/Archive set
+/// truthfully `allocation_bytes`  0 for an empty file, else space really used rounded as the file
+/// system says
+struct FileFacts {
+  FileKey key;
+  FileType type = FileType::File;
+  std::uint64_t size_bytes = 0;
+  std::uint64_t allocation_bytes = 0;
+  std::uint32_t attributes = 0;
+  std::uint32_t links = 1;
+  std::uint32_t ea_size_bytes = 0;
+  std::uint32_t reparse_tag = 0;
+  std::uint32_t mode = 0;  ///< st_mode
+  std::uint32_t uid = 0;
+  std::uint32_t gid = 0;
+  NtTime created, accessed, written, changed;
+};
+
+/// Zero ticks in a time: leave as it is. `attributes` nothing: leave.
+struct BasicChange {
+  NtTime created, accessed, written, changed;
+  std::optional<std::uint32_t> attributes;
+};
+
+struct DirectoryEntry {
+  std::string name;  ///< UTF-8, as stored
+  FileFacts facts;   ///< of the entry; symlinks that lead inside the share are followed
+};
+
+struct ExtendedAttribute {
+  std::string name;  ///< without "user.", as stored
+  Bytes value;
+  std::uint8_t flags = 0;
+};
+
+/// What may be done with data through a handle.
+enum class DataAccess : std::uint8_t { None, Read, Write, ReadWrite };
+
+/// A stable cursor over one directory: constant memory, "." and ".." first. Names that cannot be
+/// shown (invalid UTF-8, links out of the share) are skipped.
+class DirectoryCursor {
+ public:
+  virtual ~DirectoryCursor() = default;
+  /// The next entry, or nothing at the end.
+  [[nodiscard]] virtual Result<std::optional<DirectoryEntry>> next() = 0;
+  /// The entry that the last next() gave will be given again.
+  virtual void unread() = 0;
+  virtual Status rewind() = 0;
+};
+
+/// One located file. Starts without data access (O_PATH); `activate` gives it. Holds the inode: the
+/// key cannot be reused while this lives.
+class BackendFile {
+ public:
+  virtual ~BackendFile() = default;
+
+  [[nodiscard]] virtual const FileKey& key() const noexcept = 0;
+  [[nodiscard]] virtual Result<FileFacts> facts() = 0;  ///< fresh
+  /// Path as stored (canonical case) at the time of locating.
+  [[nodiscard]] virtual const std::string& located_path() const noexcept = 0;
+
+  /// Reopens for data with the user's credentials. AccessDenied where the kernel says so.
+  [[nodiscard]] virtual Status activate(const Credentials& who, DataAccess access) = 0;
+
+  /// Bytes read; 0 at or past the end. Fills as much as there is.
+  [[nodiscard]] virtual Result<std::size_t> read(std::uint64_t offset, MutableBytes into) = 0;
+  /// As read, but answers nothing instead of blocking on the disk.
+  [[nodiscard]] virtual Result<std::optional<std::size_t>> try_read(std::uint64_t offset,
+                                                                    MutableBytes into) = 0;
+  /// Writes all or fails. `through`: on stable storage when it returns.
+  [[nodiscard]] virtual Status write(std::uint64_t offset, ByteView data, bool through) = 0;
+  [[nodiscard]] virtual Status flush() = 0;
+  [[nodiscard]] virtual Status set_size(std::uint64_t size_bytes) = 0;
+  /// Reserves at least so much without changing the size where it is larger; a smaller one
+  /// truncates.
+  [[nodiscard]] virtual Status set_allocation(std::uint64_t allocation_bytes) = 0;
+  [[nodiscard]] virtual Status set_basic(const Credentials& who, const BasicChange& change) = 0;
+
+  [[nodiscard]] virtual Result<std::vector<ExtendedAttribute>> eas() = 0;
+  /// An empty value removes. EaTooLarge, DiskFull.
+  [[nodiscard]] virtual Status set_eas(const Credentials& who,
+                                       const std::vector<ExtendedAttribute>& eas) = 0;
+
+  /// The self-relative security descriptor as stored in Samba's security.NTACL (its NDR wrapper
+  /// removed), or nothing where none is stored (the caller synthesises one from mode bits).
+  [[nodiscard]] virtual Result<std::optional<Bytes>> stored_security() = 0;
+
+  /// For directories. `pattern_hint`: a name without wildcards lets the backend look up instead of
+  /// scan.
+  [[nodiscard]] virtual Result<std::unique_ptr<DirectoryCursor>> list(const Credentials& who) = 0;
+  [[nodiscard]] virtual Result<bool> empty_directory() = 0;
+};
+
+struct VolumeFacts {
+  std::uint64_t total_bytes = 0;
+  std::uint64_t free_bytes = 0;       ///< free for root
+  std::uint64_t available_bytes = 0;  ///< free for users
+  std::uint32_t block_bytes = 4096;
+  std::uint64_t serial = 0;
+  NtTime created;
+  bool read_only = false;
+};
+
+/// Rights the kernel grants on a located file, as an access mask (for MxAc and access checks where
+/// no ACL is stored).
+struct Backend {
+  virtual ~Backend() = default;
+
+  /// Finds `path` without case, following symlinks only inside the share.
+  /// Errors  ObjectNameNotFound (last component), ObjectPathNotFound (an earlier one is missing),
+  ///         ObjectPathNotFound too where an earlier one is not a directory, AccessDenied (no
+  ///         search right, or a link that leaves the share)
+  [[nodiscard]] virtual Result<std::unique_ptr<BackendFile>> locate(const Credentials& who,
+                                                                    std::string_view path) = 0;
+
+  /// Makes a file or directory, exclusively, with the user's credentials.
+  /// Errors  ObjectNameCollision where it exists by now (in any case of letters), others as locate
+  [[nodiscard]] virtual Result<std::unique_ptr<BackendFile>> create(const Credentials& who,
+                                                                    std::string_view path,
+                                                                    bool directory,
+                                                                    std::uint32_t attributes) = 0;
+
+  /// Removes the name if it still names `key`. ObjectNameNotFound, DirectoryNotEmpty, AccessDenied.
+  [[nodiscard]] virtual Status remove(const Credentials& who, std::string_view path,
+                                      const FileKey& key, bool directory) = 0;
+
+  /// ObjectNameCollision where `to` exists and not `replace`. A change of case only is a rename.
+  [[nodiscard]] virtual Status rename(const Credentials& who, std::string_view from,
+                                      std::string_view to, bool replace) = 0;
+  [[nodiscard]] virtual Status link(const Credentials& who, std::string_view from,
+                                    std::string_view to, bool replace) = 0;
+
+  /// What the kernel lets `who` do: R, W, X bits of access(2) turned into an access mask.
+  [[nodiscard]] virtual Result<std::uint32_t> granted_access(const Credentials& who,
+                                                             BackendFile& file) = 0;
+
+  [[nodiscard]] virtual Result<VolumeFacts> volume() = 0;
+  [[nodiscard]] virtual std::uint64_t volume_id() const noexcept = 0;
+  /// False: calls may stall (network file systems), so handlers offload even metadata.
+  [[nodiscard]] virtual bool local() const noexcept = 0;
+};
+
+}  // namespace flotilla::ports
