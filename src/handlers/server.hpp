@@ -1,0 +1,101 @@
+// Server: what all channels of one node share: configuration, shares, engine, identity, counters.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "ports/backend.hpp"
+#include "ports/channel.hpp"
+#include "ports/clock.hpp"
+#include "ports/config.hpp"
+#include "ports/engine.hpp"
+#include "ports/identity.hpp"
+#include "runtime/executor.hpp"
+#include "runtime/task.hpp"
+
+namespace flotilla::handlers {
+
+class NotifyHub;     // handlers/notify_hub.hpp: watches of this node
+class SessionTable;  // handlers/session_table.hpp: all sessions of this node, for lookups across
+                     // shards
+
+/// A share that is being served. Immutable after start.
+struct Share {
+  ports::ShareConfig config;
+  std::shared_ptr<ports::Backend> backend;  ///< null for IPC$
+  bool is_ipc = false;
+};
+
+struct ServerParts {
+  ports::ServerConfig config;
+  NodeId node;
+  std::shared_ptr<ports::Engine> engine;
+  std::shared_ptr<ports::Identity> identity;
+  std::shared_ptr<ports::Clock> clock;
+  std::shared_ptr<ports::Entropy> entropy;
+  std::shared_ptr<runtime::BlockingPool> blocking;
+  std::vector<Share> shares;  ///< without IPC$, which the server adds
+};
+
+/// One line of `flotilla status`.
+struct ServerStats {
+  std::uint32_t channels = 0;
+  std::uint32_t sessions = 0;
+  std::uint32_t trees = 0;
+  std::uint32_t opens = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t read_bytes = 0;
+  std::uint64_t written_bytes = 0;
+};
+
+class Server final : public ports::ChannelServer {
+ public:
+  explicit Server(ServerParts parts);
+  ~Server() override;
+
+  std::shared_ptr<ports::Channel> open_channel(ports::ConnectionFacts facts,
+                                               runtime::Executor& executor, std::uint16_t shard,
+                                               std::shared_ptr<ports::FrameSink> sink) override;
+  [[nodiscard]] std::uint32_t session_count() const noexcept override;
+
+  [[nodiscard]] const ports::ServerConfig& config() const noexcept { return parts_.config; }
+  [[nodiscard]] NodeId node() const noexcept { return parts_.node; }
+  [[nodiscard]] ports::Engine& engine() noexcept { return *parts_.engine; }
+  [[nodiscard]] ports::Identity& identity() noexcept { return *parts_.identity; }
+  [[nodiscard]] ports::Clock& clock() noexcept { return *parts_.clock; }
+  [[nodiscard]] ports::Entropy& entropy() noexcept { return *parts_.entropy; }
+  [[nodiscard]] runtime::BlockingPool& blocking() noexcept { return *parts_.blocking; }
+  [[nodiscard]] const std::vector<Share>& shares() const noexcept { return parts_.shares; }
+  /// Without case; null where there is none. "IPC$" is found too.
+  [[nodiscard]] const Share* find_share(std::string_view name) const noexcept;
+  [[nodiscard]] NotifyHub& notify() noexcept { return *notify_; }
+  [[nodiscard]] SessionTable& sessions() noexcept { return *sessions_; }
+  [[nodiscard]] ServerStats stats() const noexcept;
+
+  std::atomic<std::uint32_t> trees_count{0};
+  std::atomic<std::uint32_t> opens_count{0};
+  std::atomic<std::uint32_t> channels_count{0};
+  std::atomic<std::uint64_t> requests_count{0};
+  std::atomic<std::uint64_t> read_bytes{0};
+  std::atomic<std::uint64_t> written_bytes{0};
+
+ private:
+  ServerParts parts_;
+  std::unique_ptr<NotifyHub> notify_;
+  std::unique_ptr<SessionTable> sessions_;
+};
+
+/// Runs a blocking call: inline where the backend is local, else on the blocking pool; resumes on
+/// `executor`. `call` must own what it uses.
+template <class F, class T = std::invoke_result_t<F>>
+runtime::Task<T> offload(Server& server, runtime::Executor& executor, bool local, F call) {
+  if (local) co_return call();
+  auto shot = runtime::OneShot<T>::make();
+  server.blocking().run([shot, call = std::move(call)]() mutable { shot->set(call()); });
+  co_return co_await runtime::OneShot<T>::wait(shot, executor);
+}
+
+}  // namespace flotilla::handlers
