@@ -1,0 +1,83 @@
+// The local users: their names, NT hashes and ids, in one text file. Must not know protocols.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "crypto/hash.hpp"
+
+namespace flotilla::auth {
+
+/// A sentence for a person: subject, expectation, value, remedy. Never holds a hash.
+using Message = std::string;
+
+struct User {
+  std::string name;  ///< UTF-8, as it was given; compared without case
+  crypto::Md16 nt_hash{};
+  /// Ids to act with where the machine has no account of that name. Both or neither.
+  std::optional<std::uint32_t> uid;
+  std::optional<std::uint32_t> gid;
+  bool disabled = false;
+};
+
+/// 1 to 64 characters (UTF-8), none of "/\[]:;|=,+*?<>@ or control characters, no space or dot at
+/// the end; what is wrong otherwise.
+[[nodiscard]] std::expected<void, Message> check_user_name(std::string_view name);
+
+/// Upper case as NTLM folds it: Unicode's simple mapping for Latin, Greek and Cyrillic, others as
+/// they are. The same on every node.
+[[nodiscard]] std::u16string fold_user_name(std::u16string_view name);
+
+/// NT hash of a password in UTF-8. An error for bytes that are not UTF-8 and for an empty password.
+[[nodiscard]] std::expected<crypto::Md16, Message> nt_hash_of_password(std::string_view password);
+
+/// Reads a password: the file's bytes ("-" is standard input) without one newline at the end.
+[[nodiscard]] std::expected<std::string, Message> read_password_file(
+    const std::filesystem::path& path);
+
+/// A value: the users of one file, in the file's order.
+///
+/// Format  UTF-8 text; empty lines and lines that start with # are skipped (and not kept by
+/// `save`).
+///         One user per line, five fields between colons:  NAME:NTHASH:UID:GID:FLAGS
+///         NTHASH is 32 hexadecimal digits; UID and GID are numbers or empty (both or neither);
+///         FLAGS is empty or D (disabled).
+class UserDb {
+ public:
+  /// Errors  "FILE:LINE: what was expected, what stands there" for the first bad line; two lines
+  ///         with one name (without case) are an error too.
+  [[nodiscard]] static std::expected<UserDb, Message> parse(std::string_view text,
+                                                            std::string_view file_name);
+  /// A missing file is an empty database. Errors also: the file may be read or written by others
+  /// than its owner (mode beyond 0600), or is no regular file.
+  [[nodiscard]] static std::expected<UserDb, Message> load(const std::filesystem::path& path);
+
+  /// Replaces the file: a new one of mode 0600 beside it, fsync, rename, fsync of the directory.
+  [[nodiscard]] std::expected<void, Message> save(const std::filesystem::path& path) const;
+  [[nodiscard]] std::string text() const;
+
+  /// Adds a user or replaces the one of that name.
+  [[nodiscard]] std::expected<void, Message> put(User user);
+  /// False when there is none of that name.
+  [[nodiscard]] bool remove(std::string_view name);
+  /// Null when there is none; valid until the database changes.
+  [[nodiscard]] const User* find(std::string_view name) const;
+  [[nodiscard]] const std::vector<User>& users() const noexcept { return users_; }
+
+  /// Loads, changes and saves under a lock that other processes respect (FILE.lock).
+  [[nodiscard]] static std::expected<void, Message> edit(
+      const std::filesystem::path& path,
+      const std::function<std::expected<void, Message>(UserDb&)>& change);
+
+ private:
+  std::vector<User> users_;
+};
+
+}  // namespace flotilla::auth

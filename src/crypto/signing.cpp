@@ -1,0 +1,169 @@
+#include "crypto/signing.hpp"
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "base/check.hpp"
+#include "crypto/aes_chain.hpp"
+#include "crypto/hash.hpp"
+
+namespace flotilla::crypto {
+
+namespace {
+
+constexpr std::size_t kCommandAt = 12;
+constexpr std::size_t kFlagsAt = 16;
+constexpr std::size_t kMessageIdAt = 24;
+constexpr std::size_t kSignatureAt = 48;
+constexpr std::uint16_t kCommandCancel = 0x000C;
+constexpr std::uint32_t kFlagsServerToRedir = 0x00000001;
+constexpr Signature kZeroSignature{};
+
+struct MacCtxFree {
+  void operator()(EVP_MAC_CTX* ctx) const noexcept { EVP_MAC_CTX_free(ctx); }
+};
+
+}  // namespace
+
+struct Signer::State {
+  SigningAlgorithm algorithm;
+  Key16 key;
+  std::unique_ptr<EVP_MAC_CTX, MacCtxFree> hmac;
+  std::optional<detail::AesChain> cmac;
+  detail::CipherCtx gmac;
+
+  ~State() { wipe(key); }
+
+  void start(const std::uint8_t* header) noexcept {
+    switch (algorithm) {
+      case SigningAlgorithm::HmacSha256:
+        FLOTILLA_CHECK(EVP_MAC_init(hmac.get(), nullptr, 0, nullptr) == 1);
+        return;
+      case SigningAlgorithm::AesCmac:
+        cmac->reset();
+        return;
+      case SigningAlgorithm::AesGmac:
+        break;
+    }
+    // [MS-SMB2] 3.1.4.1: 8 bytes MessageId; bit 0 of the next is the sender's role (server), bit 1
+    // says that it is a CANCEL request.
+    std::array<std::uint8_t, 12> nonce{};
+    std::memcpy(nonce.data(), header + kMessageIdAt, 8);
+    std::uint8_t role = 0;
+    if ((load_le<std::uint32_t>(header + kFlagsAt) & kFlagsServerToRedir) != 0) role |= 1;
+    if (load_le<std::uint16_t>(header + kCommandAt) == kCommandCancel) role |= 2;
+    nonce[8] = role;
+    FLOTILLA_CHECK(EVP_EncryptInit_ex(gmac.get(), nullptr, nullptr, nullptr, nonce.data()) == 1);
+  }
+
+  void absorb(ByteView bytes) noexcept {
+    if (bytes.empty()) return;
+    switch (algorithm) {
+      case SigningAlgorithm::HmacSha256:
+        FLOTILLA_CHECK(EVP_MAC_update(hmac.get(), bytes.data(), bytes.size()) == 1);
+        return;
+      case SigningAlgorithm::AesCmac:
+        cmac->absorb(bytes);
+        return;
+      case SigningAlgorithm::AesGmac:
+        break;
+    }
+    int written = 0;
+    FLOTILLA_CHECK(EVP_EncryptUpdate(gmac.get(), nullptr, &written, bytes.data(),
+                                     static_cast<int>(bytes.size())) == 1);
+  }
+
+  Signature finish() noexcept {
+    Signature signature{};
+    switch (algorithm) {
+      case SigningAlgorithm::HmacSha256: {
+        std::array<std::uint8_t, 32> mac{};
+        std::size_t size = 0;
+        FLOTILLA_CHECK(EVP_MAC_final(hmac.get(), mac.data(), &size, mac.size()) == 1);
+        std::copy_n(mac.begin(), signature.size(), signature.begin());
+        return signature;
+      }
+      case SigningAlgorithm::AesCmac:
+        return cmac->finish_cmac();
+      case SigningAlgorithm::AesGmac:
+        break;
+    }
+    int written = 0;
+    std::uint8_t nothing[16];
+    FLOTILLA_CHECK(EVP_EncryptFinal_ex(gmac.get(), nothing, &written) == 1);
+    FLOTILLA_CHECK(EVP_CIPHER_CTX_ctrl(gmac.get(), EVP_CTRL_AEAD_GET_TAG,
+                                       static_cast<int>(signature.size()), signature.data()) == 1);
+    return signature;
+  }
+
+  Signature of(ByteView first, std::span<const ByteView> rest) noexcept {
+    if (first.size() < kSmb2HeaderBytes) return kZeroSignature;
+    start(first.data());
+    absorb(first.first(kSignatureAt));
+    absorb(kZeroSignature);
+    absorb(first.subspan(kSmb2HeaderBytes));
+    for (const ByteView segment : rest) absorb(segment);
+    return finish();
+  }
+};
+
+Signer::Signer(SigningAlgorithm algorithm, const Key16& key) : state_(std::make_unique<State>()) {
+  state_->algorithm = algorithm;
+  state_->key = key;
+  switch (algorithm) {
+    case SigningAlgorithm::HmacSha256: {
+      EVP_MAC* mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+      FLOTILLA_CHECK(mac != nullptr);
+      state_->hmac.reset(EVP_MAC_CTX_new(mac));
+      EVP_MAC_free(mac);
+      FLOTILLA_CHECK(state_->hmac != nullptr);
+      char digest[] = "SHA256";
+      const OSSL_PARAM params[] = {
+          OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+          OSSL_PARAM_construct_end()};
+      FLOTILLA_CHECK(EVP_MAC_init(state_->hmac.get(), key.data(), key.size(), params) == 1);
+      return;
+    }
+    case SigningAlgorithm::AesCmac:
+      state_->cmac.emplace(ByteView(key));
+      return;
+    case SigningAlgorithm::AesGmac:
+      break;
+  }
+  state_->algorithm = SigningAlgorithm::AesGmac;
+  state_->gmac = detail::make_cipher_ctx(EVP_aes_128_gcm(), key, true);
+}
+
+Signer::~Signer() = default;
+Signer::Signer(Signer&&) noexcept = default;
+Signer& Signer::operator=(Signer&&) noexcept = default;
+
+SigningAlgorithm Signer::algorithm() const noexcept { return state_->algorithm; }
+
+Signature Signer::compute(std::span<const ByteView> segments) const noexcept {
+  if (segments.empty()) return kZeroSignature;
+  return state_->of(segments.front(), segments.subspan(1));
+}
+
+Signature Signer::compute(ByteView message) const noexcept { return state_->of(message, {}); }
+
+void Signer::sign(MutableBytes message) const noexcept { sign(message, {}); }
+
+void Signer::sign(MutableBytes header, std::span<const ByteView> rest) const noexcept {
+  if (header.size() < kSmb2HeaderBytes) return;
+  const Signature signature = state_->of(header, rest);
+  std::memcpy(header.data() + kSignatureAt, signature.data(), signature.size());
+}
+
+bool Signer::verify(ByteView message) const noexcept {
+  if (message.size() < kSmb2HeaderBytes) return false;
+  const Signature expected = state_->of(message, {});
+  return equal_constant_time(expected, message.subspan(kSignatureAt, expected.size()));
+}
+
+}  // namespace flotilla::crypto

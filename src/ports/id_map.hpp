@@ -1,0 +1,40 @@
+// Unix ids <-> SIDs: one rule, no table, the same on every node. Used by tokens (auth), by security
+// descriptors (vfs) and by name look-ups (rpc).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "wire/sid.hpp"
+
+namespace flotilla::ports {
+
+/// A uid is S-1-5-21-<machine>-<1000 + 2 uid>, a gid S-1-5-21-<machine>-<1001 + 2 gid>, as Samba's
+/// algorithmic mapping has it; S-1-22-1-<uid> and S-1-22-2-<gid> (Samba's "Unix User" and "Unix
+/// Group") are understood too, and are what ids too large for the first form become.
+class IdMap {
+ public:
+  explicit IdMap(std::array<std::uint32_t, 3> machine) noexcept : machine_(machine) {}
+  /// From the server's name: the same on every node and after every start.
+  [[nodiscard]] static IdMap of_server_name(std::string_view server_name) noexcept;
+
+  [[nodiscard]] const std::array<std::uint32_t, 3>& machine() const noexcept { return machine_; }
+  [[nodiscard]] wire::Sid machine_sid() const;  ///< S-1-5-21-<machine>: the server's own domain
+  [[nodiscard]] wire::Sid user_sid(std::uint32_t uid) const;
+  [[nodiscard]] wire::Sid group_sid(std::uint32_t gid) const;
+  [[nodiscard]] std::optional<std::uint32_t> uid_of(const wire::Sid& sid) const;
+  [[nodiscard]] std::optional<std::uint32_t> gid_of(const wire::Sid& sid) const;
+  /// A user without a uid: a RID above 2^30 from the folded name, apart from the algorithmic ones
+  /// in practice.
+  [[nodiscard]] wire::Sid named_user_sid(std::string_view folded_name) const;
+
+ private:
+  std::array<std::uint32_t, 3> machine_;
+};
+
+[[nodiscard]] wire::Sid unix_user_sid(std::uint32_t uid);   ///< S-1-22-1-uid
+[[nodiscard]] wire::Sid unix_group_sid(std::uint32_t gid);  ///< S-1-22-2-gid
+
+}  // namespace flotilla::ports
