@@ -1,0 +1,58 @@
+// What handlers hang on sessions, trees and opens.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "handlers/server.hpp"
+#include "ports/backend.hpp"
+#include "ports/identity.hpp"
+#include "ports/io_gate.hpp"
+#include "session/session.hpp"
+
+namespace flotilla::handlers {
+
+/// On session::Session::credentials.
+struct SessionCredentials final : session::Attachment {
+  std::shared_ptr<const ports::Token> token;
+  ports::Credentials kernel;
+};
+
+/// On session::Tree::state.
+struct TreeState final : session::Attachment {
+  const Share* share = nullptr;  ///< lives as long as the Server
+};
+
+class Pipe;  // handlers/pipe.hpp: an open named pipe of IPC$
+
+/// QUERY_DIRECTORY's place: [MS-SMB2] 3.3.1.10 EnumerationLocation and EnumerationSearchPattern.
+struct Enumeration {
+  std::unique_ptr<ports::DirectoryCursor> cursor;
+  std::u16string pattern;
+  std::uint8_t information_class = 0;
+  bool delivered_any = false;
+};
+
+/// On session::Open::state.
+struct OpenState final : session::Attachment {
+  ~OpenState() override;
+  std::shared_ptr<ports::BackendFile> file;  ///< null for a pipe
+  std::shared_ptr<ports::IoGate> gate;       ///< null for a pipe
+  std::shared_ptr<ports::OpenEvents> events;
+  std::optional<Enumeration> enumeration;
+  std::shared_ptr<void> watch;  ///< CHANGE_NOTIFY: NotifyHub's registration, dropped on close
+  std::unique_ptr<Pipe> pipe;
+};
+
+[[nodiscard]] inline const ports::Credentials& kernel_credentials(const session::Session& session) {
+  return static_cast<const SessionCredentials&>(*session.credentials).kernel;
+}
+[[nodiscard]] inline const Share& share_of(const session::Tree& tree) {
+  return *static_cast<const TreeState&>(*tree.state).share;
+}
+[[nodiscard]] inline OpenState& state_of(session::Open& open) {
+  return static_cast<OpenState&>(*open.state);
+}
+
+}  // namespace flotilla::handlers
