@@ -1,0 +1,40 @@
+// The production executor: one Asio io_context, one thread. Asio itself stays in the .cpp; who
+// needs it (pool/) includes runtime/asio_native.hpp in a .cpp.
+#pragma once
+
+#include <memory>
+
+#include "runtime/io_executor.hpp"
+
+namespace flotilla::runtime {
+
+class AsioExecutor final : public IoExecutor {
+ public:
+  AsioExecutor();
+  ~AsioExecutor() override;
+  AsioExecutor(const AsioExecutor&) = delete;
+  AsioExecutor& operator=(const AsioExecutor&) = delete;
+
+  /// Makes the calling thread this executor's thread until stop(); then runs what is posted already
+  /// (so that coroutines which were about to resume end), and returns. Timers that are not due are
+  /// forgotten with the executor.
+  void run();
+  /// Ends run(); callable from any thread, more than once.
+  void stop();
+
+  void post(Work work) override;
+  TimerId schedule_after(std::chrono::nanoseconds delay, Work work) override;
+  void cancel(TimerId timer) override;
+  [[nodiscard]] bool in_thread() const noexcept override;
+  /// CLOCK_BOOTTIME, comparable with ports::Clock::mono() of apps/.
+  [[nodiscard]] MonoTime now() const noexcept override;
+  [[nodiscard]] std::unique_ptr<FdWatch> watch(int fd, FdEvents& events) override;
+
+  struct Impl;
+  [[nodiscard]] Impl& impl() noexcept { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace flotilla::runtime
