@@ -1,0 +1,39 @@
+// Which pipes there are, and what each of them serves.
+#include <algorithm>
+#include <array>
+
+#include "rpc/dispatcher.hpp"
+#include "rpc/interface.hpp"
+
+namespace flotilla::rpc {
+
+namespace {
+
+const std::array<Endpoint, 2>& endpoints() {
+  static const std::array<Endpoint, 2> all{Endpoint{"srvsvc", {&srvsvc_interface()}},
+                                           Endpoint{"wkssvc", {&wkssvc_interface()}}};
+  return all;
+}
+
+}  // namespace
+
+const Endpoint* find_endpoint(std::string_view name) noexcept {
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  for (const Endpoint& endpoint : endpoints()) {
+    if (std::ranges::equal(endpoint.name, name, {}, {}, lower)) return &endpoint;
+  }
+  return nullptr;
+}
+
+bool pipe_exists(std::string_view name) noexcept { return find_endpoint(name) != nullptr; }
+
+Result<std::unique_ptr<PipeServer>> open_pipe_server(std::string_view name, PipeContext context,
+                                                     ReplySink sink) {
+  const Endpoint* const endpoint = find_endpoint(name);
+  if (!endpoint) return fail(NtStatus::ObjectNameNotFound);
+  return std::make_unique<Dispatcher>(*endpoint, std::move(context), std::move(sink));
+}
+
+}  // namespace flotilla::rpc

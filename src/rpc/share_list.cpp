@@ -1,0 +1,39 @@
+#include "rpc/share_list.hpp"
+
+#include <algorithm>
+
+#include "wire/utf16.hpp"
+
+namespace flotilla::rpc {
+
+std::u16string wide(std::string_view utf8) { return wire::utf16_of(utf8).value_or(u""); }
+
+std::vector<ShareFacts> all_shares(const ports::ServerConfig& config) {
+  std::vector<ShareFacts> list;
+  for (const ports::ShareConfig& share : config.shares) {
+    ShareFacts facts;
+    facts.name = wide(share.name);
+    facts.comment = wide(share.comment);
+    facts.path = u"C:" + wide(share.path);
+    std::ranges::replace(facts.path, u'/', u'\\');
+    if (share.name.ends_with('$')) facts.type |= share_type::kSpecial;
+    facts.listed = !share.hidden;
+    list.push_back(std::move(facts));
+  }
+  ShareFacts ipc;
+  ipc.name = u"IPC$";
+  ipc.type = share_type::kIpc | share_type::kSpecial;
+  ipc.comment = u"IPC Service (" + wide(config.comment) + u")";
+  ipc.path = u"C:\\tmp";
+  list.push_back(std::move(ipc));
+  return list;
+}
+
+bool same_share_name(std::u16string_view a, std::u16string_view b) noexcept {
+  const auto lower = [](char16_t c) {
+    return c >= u'A' && c <= u'Z' ? static_cast<char16_t>(c - u'A' + u'a') : c;
+  };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+}  // namespace flotilla::rpc
