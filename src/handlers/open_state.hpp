@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "handlers/notify_hub.hpp"
 #include "handlers/server.hpp"
 #include "ports/backend.hpp"
 #include "ports/identity.hpp"
@@ -41,7 +42,7 @@ struct OpenState final : session::Attachment {
   std::shared_ptr<ports::IoGate> gate;       ///< null for a pipe
   std::shared_ptr<ports::OpenEvents> events;
   std::optional<Enumeration> enumeration;
-  std::shared_ptr<void> watch;  ///< CHANGE_NOTIFY: NotifyHub's registration, dropped on close
+  std::shared_ptr<NotifyWatch> watch;  ///< CHANGE_NOTIFY's; removed from the hub on close
   std::unique_ptr<Pipe> pipe;
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "crypto/signing.hpp"
 #include "runtime/task.hpp"
 #include "session/session.hpp"
 #include "wire/smb2_header.hpp"
@@ -16,6 +17,8 @@ namespace flotilla::handlers {
 
 class Server;
 class ServerChannel;
+class ReplyFrame;  // handlers/reply.hpp
+struct ChannelSession;
 
 /// Offset of the SMB2 header in `Request::out`: the frame's length comes before it.
 inline constexpr std::size_t kFramePrefixBytes = 4;
@@ -56,6 +59,16 @@ struct Request {
 
   /// The executor this request's session lives on.
   [[nodiscard]] runtime::Executor& executor() const;
+
+  /// After a co_await: false where the session, its tree or the connection has gone meanwhile, so
+  /// that nothing new may be hung on them.
+  [[nodiscard]] bool alive() const;
+
+  // The dispatcher's own:
+  ReplyFrame* reply = nullptr;
+  std::shared_ptr<const crypto::Signer> signer;  ///< verified the request; signs the answer
+  bool is_async = false;
+  bool credits_granted = false;  ///< by the interim response
 };
 
 /// A handler's verdict. Warnings and successes need a body in `out`; errors may leave it empty.

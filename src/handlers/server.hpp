@@ -4,6 +4,8 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +23,8 @@ namespace flotilla::handlers {
 class NotifyHub;     // handlers/notify_hub.hpp: watches of this node
 class SessionTable;  // handlers/session_table.hpp: all sessions of this node, for lookups across
                      // shards
+class LeaseIndex;    // handlers/lease_index.hpp: which file a client's lease key belongs to
+class ServerChannel;
 
 /// A share that is being served. Immutable after start.
 struct Share {
@@ -51,6 +55,35 @@ struct ServerStats {
   std::uint64_t written_bytes = 0;
 };
 
+/// `flotilla sessions` and `flotilla files`.
+struct SessionInfo {
+  SessionId id;
+  std::string user;
+  std::string peer;
+  std::uint16_t dialect = 0;
+  bool signing = false;
+  std::uint32_t trees = 0;
+  std::uint32_t opens = 0;
+  NtTime created;
+};
+struct OpenInfo {
+  SessionId session;
+  FileId id;
+  std::string user;
+  std::string share;
+  std::string path;
+  bool directory = false;
+  coherence::AccessMask access = 0;
+  coherence::ShareAccess share_access = 0;
+  coherence::CacheKind cache_kind = coherence::CacheKind::None;
+  coherence::CacheRights cache_rights = 0;
+};
+struct ServerSnapshot {
+  std::vector<SessionInfo> sessions;
+  std::vector<OpenInfo> opens;  ///< at most kOpensListed
+  static constexpr std::size_t kOpensListed = 10000;
+};
+
 class Server final : public ports::ChannelServer {
  public:
   explicit Server(ServerParts parts);
@@ -73,7 +106,14 @@ class Server final : public ports::ChannelServer {
   [[nodiscard]] const Share* find_share(std::string_view name) const noexcept;
   [[nodiscard]] NotifyHub& notify() noexcept { return *notify_; }
   [[nodiscard]] SessionTable& sessions() noexcept { return *sessions_; }
+  [[nodiscard]] LeaseIndex& leases() noexcept { return *leases_; }
   [[nodiscard]] ServerStats stats() const noexcept;
+
+  /// Asks every channel on its own executor and calls `done` once, on one of their threads (at once
+  /// where there is no channel). Any thread.
+  void snapshot(std::move_only_function<void(ServerSnapshot)> done);
+  /// Every client connection is ended with `reason` (lost quorum, drain). Any thread.
+  void drop_all(std::string reason);
 
   std::atomic<std::uint32_t> trees_count{0};
   std::atomic<std::uint32_t> opens_count{0};
@@ -86,6 +126,11 @@ class Server final : public ports::ChannelServer {
   ServerParts parts_;
   std::unique_ptr<NotifyHub> notify_;
   std::unique_ptr<SessionTable> sessions_;
+  std::unique_ptr<LeaseIndex> leases_;
+  [[nodiscard]] std::vector<std::shared_ptr<ServerChannel>> channels() const;
+  mutable std::mutex channels_mutex_;
+  std::vector<std::weak_ptr<ServerChannel>> channels_;
+  Share ipc_;
 };
 
 /// Runs a blocking call: inline where the backend is local, else on the blocking pool; resumes on
