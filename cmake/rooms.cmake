@@ -28,7 +28,7 @@ target_compile_options(flotilla_options INTERFACE -Wall -Wextra -Wshadow -Wconve
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these inside its own headers once sanitizers or -O3 inline them.
   target_compile_options(flotilla_options INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow
-    -Wno-array-bounds -Wno-restrict -Wno-stringop-overread -Wno-dangling-pointer -Wno-free-nonheap-object)
+    -Wno-array-bounds -Wno-restrict -Wno-tsan -Wno-stringop-overread -Wno-dangling-pointer -Wno-free-nonheap-object)
 endif()
 target_include_directories(flotilla_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 

@@ -37,6 +37,10 @@ struct ConnectionFacts {
   /// How many credits the serving node may grant beyond what requests consume; the rest of the
   /// connection's window belongs to other nodes.
   std::uint32_t extra_credits = 0;
+  /// The MessageId after the last one that NEGOTIATE used: 1, or 2 after a multi-protocol
+  /// negotiate. One credit was granted with it. A channel sees only the requests of its own
+  /// sessions, so ids between those it sees may be gone to other channels of the connection.
+  std::uint64_t next_message_id = 1;
 };
 
 /// Where answers go. Thread: the channel's executor.
