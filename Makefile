@@ -1,0 +1,48 @@
+# Every target installs what it needs first (apt-get, as root or by sudo).
+.PHONY: run build test demo fuzz lint asan tsan clean deps deps-test
+
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+PRESET ?= release
+FUZZ_SECONDS ?= 600
+
+build: deps
+	@cmake --preset release >/dev/null
+	cmake --build build/release -j$(JOBS) --target flotilla
+
+run: build
+	@tools/run
+
+demo: build
+	@tools/demo
+
+# Builds everything (release), the fuzzers, and runs all of it through CTest.
+test: deps-test
+	@cmake --preset $(PRESET) -DFLOTILLA_TESTS=ON >/dev/null
+	cmake --build build/$(PRESET) -j$(JOBS)
+	@cmake --preset fuzz >/dev/null
+	cmake --build build/fuzz -j$(JOBS)
+	ctest --test-dir build/$(PRESET) --output-on-failure
+
+asan tsan: deps-test
+	@cmake --preset $@ >/dev/null
+	cmake --build build/$@ -j$(JOBS)
+	ctest --test-dir build/$@ --output-on-failure -LE 'fuzz|lint'
+
+fuzz: deps-test
+	@cmake --preset fuzz >/dev/null
+	cmake --build build/fuzz -j$(JOBS)
+	tools/fuzz $(FUZZ_SECONDS)
+
+lint: deps-test
+	@cmake --preset debug >/dev/null
+	tools/lint
+
+deps:
+	@tools/install-deps
+
+deps-test:
+	@tools/install-deps --test
+
+clean:
+	rm -rf build

@@ -1,0 +1,278 @@
+#include "flotilla/app_config.hpp"
+
+#include <arpa/inet.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <charconv>
+#include <cstdlib>
+
+#include "flotilla/toml_reader.hpp"
+
+namespace flotilla::app {
+namespace {
+
+std::filesystem::path default_runtime_dir() {
+  if (geteuid() == 0) return "/run/flotilla";
+  if (const char* const dir = std::getenv("XDG_RUNTIME_DIR")) {
+    return std::filesystem::path(dir) / "flotilla";
+  }
+  return fmt::format("/tmp/flotilla-{}", geteuid());
+}
+
+bool is_ip(const std::string& text) {
+  unsigned char scratch[sizeof(in6_addr)];
+  return inet_pton(AF_INET, text.c_str(), scratch) == 1 ||
+         inet_pton(AF_INET6, text.c_str(), scratch) == 1;
+}
+
+void read_dialect(TomlTable& table, std::string_view key, std::uint16_t& into) {
+  static constexpr std::pair<std::string_view, std::uint16_t> kDialects[] = {
+      {"2.0.2", 0x0202}, {"2.1", 0x0210}, {"3.0", 0x0300}, {"3.0.2", 0x0302}, {"3.1.1", 0x0311}};
+  std::string text;
+  table.text(key, text);
+  if (text.empty()) return;
+  for (const auto& [name, value] : kDialects) {
+    if (name == text) {
+      into = value;
+      return;
+    }
+  }
+  table.bad(*table.node(key), key, "\"2.0.2\", \"2.1\", \"3.0\", \"3.0.2\" or \"3.1.1\"");
+}
+
+void read_server(TomlTable table, AppConfig& config) {
+  ports::ServerConfig& server = config.server;
+  table.text("name", server.server_name);
+  table.text("workgroup", server.workgroup);
+  table.text("comment", server.comment);
+  read_dialect(table, "dialect_min", server.dialect_min);
+  read_dialect(table, "dialect_max", server.dialect_max);
+  std::string signing;
+  table.text("signing", signing);
+  if (signing == "enabled") {
+    server.signing = ports::SigningMode::Enabled;
+  } else if (!signing.empty() && signing != "required") {
+    table.bad(*table.node("signing"), "signing", "\"enabled\" or \"required\"");
+  }
+  table.number("credits_max", server.credits_max, 32, 65535);
+  table.number("transaction_bytes_max", server.transaction_bytes_max, 65536, 8 << 20);
+  table.number("connections_max", server.connections_max, 1, 1000000);
+  table.number("sessions_max", server.sessions_max, 1, 10000000);
+  table.number("opens_max", server.opens_max, 1, 100000000);
+  table.number("opens_per_session_max", server.opens_per_session_max, 1, 10000000);
+  std::int64_t seconds = server.unauthenticated_timeout.count() / 1000;
+  table.number("unauthenticated_timeout_s", seconds, 1, 3600);
+  server.unauthenticated_timeout = std::chrono::seconds(seconds);
+  seconds = server.break_timeout.count() / 1000;
+  table.number("break_timeout_s", seconds, 1, 3600);
+  server.break_timeout = std::chrono::seconds(seconds);
+  table.flag("leases", server.leases);
+  table.number("threads", config.threads, 0, 255);
+
+  std::vector<std::string> listens;
+  table.texts("listen", listens);
+  if (!listens.empty()) config.listen.clear();
+  for (const std::string& text : listens) {
+    if (auto parsed = parse_listen(text)) {
+      config.listen.push_back(*parsed);
+    } else {
+      table.bad(*table.node("listen"), "listen", parsed.error());
+    }
+  }
+  std::string path;
+  table.text("users_file", path);
+  if (!path.empty()) config.users_file = path;
+  path.clear();
+  table.text("runtime_dir", path);
+  if (!path.empty()) config.runtime_dir = path;
+  path.clear();
+  table.text("keytab", path);
+  if (!path.empty()) config.keytab = path;
+  std::string level;
+  table.text("log_level", level);
+  static constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
+  const auto* const found = std::find(std::begin(kLevels), std::end(kLevels), level);
+  if (found != std::end(kLevels)) {
+    config.log_level = static_cast<log::Level>(found - std::begin(kLevels));
+  } else if (!level.empty()) {
+    table.bad(*table.node("log_level"), "log_level",
+              "\"debug\", \"info\", \"warn\" or \"error\"");
+  }
+  table.finish();
+}
+
+ports::ShareConfig read_share(TomlTable table, const toml::node& at) {
+  ports::ShareConfig share;
+  table.text("name", share.name);
+  table.text("path", share.path);
+  table.text("comment", share.comment);
+  table.flag("read_only", share.read_only);
+  table.flag("hidden", share.hidden);
+  table.texts("valid_users", share.valid_users);
+  table.text("volume", share.volume);
+  if (share.name.empty()) table.bad(at, "name", "the share's name");
+  if (share.path.empty()) table.bad(at, "path", "the directory to share");
+  table.finish();
+  return share;
+}
+
+PoolConfig read_pool(TomlTable table, const toml::node& at) {
+  PoolConfig pool;
+  table.text("address", pool.address);
+  table.text("interface", pool.interface);
+  std::string peer;
+  table.text("peer_listen", peer);
+  if (auto parsed = parse_listen(peer); parsed && parsed->address != "0.0.0.0") {
+    pool.peer_listen = *parsed;
+  } else {
+    table.bad(table.node("peer_listen") ? *table.node("peer_listen") : at, "peer_listen",
+              "this node's own ADDRESS:PORT towards its peers");
+  }
+  table.number("link_port", pool.link_port, 1, 65535);
+  std::string key_file;
+  table.text("key_file", key_file);
+  pool.key_file = key_file;
+  if (key_file.empty()) table.bad(at, "key_file", "the pool's key file (32 bytes, mode 0600)");
+  const std::size_t slash = pool.address.find('/');
+  if (!pool.address.empty() &&
+      (slash == std::string::npos || !is_ip(pool.address.substr(0, slash)))) {
+    table.bad(*table.node("address"), "address", "ADDRESS/PREFIX, as in \"10.77.0.100/24\"");
+  }
+  if (pool.link_port == 0) {
+    pool.link_port = static_cast<std::uint16_t>(pool.peer_listen.port + 1);
+  }
+  table.finish();
+  return pool;
+}
+
+void read_root(const toml::table& root, AppConfig& config, TomlErrors& errors) {
+  TomlTable table(root, "the file", errors);
+  if (const toml::node* const found = table.node("server")) {
+    if (const toml::table* const server = found->as_table()) {
+      read_server(TomlTable(*server, "[server]", errors), config);
+    } else {
+      table.bad(*found, "server", "a table: [server]");
+    }
+  }
+  if (const toml::node* const found = table.node("pool")) {
+    if (const toml::table* const pool = found->as_table()) {
+      config.pool = read_pool(TomlTable(*pool, "[pool]", errors), *pool);
+    } else {
+      table.bad(*found, "pool", "a table: [pool]");
+    }
+  }
+  if (const toml::node* const found = table.node("share")) {
+    const toml::array* const shares = found->as_array();
+    if (!shares || !shares->is_homogeneous(toml::node_type::table)) {
+      table.bad(*found, "share", "tables: [[share]]");
+    } else {
+      for (const toml::node& item : *shares) {
+        config.server.shares.push_back(
+            read_share(TomlTable(*item.as_table(), "[[share]]", errors), item));
+      }
+    }
+  }
+  table.finish();
+}
+
+}  // namespace
+
+AppConfig default_config() {
+  AppConfig config;
+  config.listen.push_back({"0.0.0.0", 445});
+  config.users_file = "/etc/flotilla/users";
+  config.runtime_dir = default_runtime_dir();
+  return config;
+}
+
+std::expected<ListenAddress, Message> parse_listen(const std::string& text) {
+  ListenAddress listen;
+  std::string host = text;
+  std::string port;
+  if (text.starts_with('[')) {
+    const std::size_t end = text.find(']');
+    if (end == std::string::npos) return std::unexpected("\"" + text + "\" has no closing ]");
+    host = text.substr(1, end - 1);
+    if (end + 1 < text.size()) port = text.substr(end + 2);
+  } else if (std::count(text.begin(), text.end(), ':') == 1) {
+    host = text.substr(0, text.find(':'));
+    port = text.substr(text.find(':') + 1);
+    if (port.empty()) return std::unexpected("\"" + text + "\" ends where its port should stand");
+  }
+  if (host.empty()) host = "0.0.0.0";
+  if (!is_ip(host)) {
+    return std::unexpected("ADDRESS:PORT with a numeric address, not \"" + text + "\"");
+  }
+  listen.address = host;
+  if (!port.empty()) {
+    unsigned value = 0;
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), value);
+    if (error != std::errc{} || end != port.data() + port.size() || value == 0 || value > 65535) {
+      return std::unexpected("a port from 1 to 65535, not \"" + port + "\"");
+    }
+    listen.port = static_cast<std::uint16_t>(value);
+  }
+  return listen;
+}
+
+std::expected<ports::ShareConfig, Message> parse_share(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+    return std::unexpected("--share: expected NAME=DIR, not \"" + text + "\"");
+  }
+  ports::ShareConfig share;
+  share.name = text.substr(0, equals);
+  share.path = text.substr(equals + 1);
+  return share;
+}
+
+std::expected<AppConfig, Message> load_config(const std::filesystem::path& path) {
+  const toml::parse_result parsed = toml::parse_file(path.string());
+  if (!parsed) {
+    const toml::parse_error& error = parsed.error();
+    return std::unexpected(fmt::format("{}:{}: {}", path.string(), error.source().begin.line,
+                                       error.description()));
+  }
+  AppConfig config = default_config();
+  TomlErrors errors(path.string());
+  read_root(parsed.table(), config, errors);
+  if (errors.first()) return std::unexpected(*errors.first());
+  return config;
+}
+
+std::expected<void, Message> check(const AppConfig& config) {
+  const std::string& name = config.server.server_name;
+  if (name.empty() || name.size() > 15) {
+    return std::unexpected("server name \"" + name + "\": expected 1 to 15 characters");
+  }
+  if (config.server.dialect_min > config.server.dialect_max) {
+    return std::unexpected("dialect_min is above dialect_max; no client could negotiate");
+  }
+  if (config.server.shares.empty()) {
+    return std::unexpected("nothing to serve: give --share NAME=DIR or a [[share]]");
+  }
+  std::vector<std::string> seen;
+  for (const ports::ShareConfig& share : config.server.shares) {
+    std::string folded = share.name;
+    std::transform(folded.begin(), folded.end(), folded.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    if (share.name.size() > 80 || share.name.find_first_of("\"/\\[]:|<>+=;,*?") != std::string::npos) {
+      return std::unexpected("share \"" + share.name +
+                             "\": expected up to 80 characters, none of \" / \\ [ ] : | < > + = ; , * ?");
+    }
+    if (folded == "ipc$" || std::find(seen.begin(), seen.end(), folded) != seen.end()) {
+      return std::unexpected("share \"" + share.name + "\" is there twice (IPC$ is built in)");
+    }
+    seen.push_back(folded);
+    std::error_code error;
+    if (!std::filesystem::is_directory(share.path, error)) {
+      return std::unexpected("share \"" + share.name + "\": expected a directory at " + share.path +
+                             (error ? ": " + error.message() : "") + "; make it first");
+    }
+  }
+  return {};
+}
+
+}  // namespace flotilla::app

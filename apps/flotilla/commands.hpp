@@ -1,0 +1,37 @@
+// The program's verbs: each returns the process's exit status (0 done, 1 failed, 2 wrong usage).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "flotilla/app_config.hpp"
+
+namespace flotilla::app {
+
+/// A user of the command line: `--user NAME --password-file FILE`.
+struct CommandLineUser {
+  std::string name;
+  std::filesystem::path password_file;
+};
+
+/// Serves until SIGINT or SIGTERM.
+int serve(const AppConfig& config, const std::optional<CommandLineUser>& user);
+
+struct UserAdd {
+  std::filesystem::path users_file;
+  std::string name;
+  std::filesystem::path password_file;  ///< "-": standard input
+  std::optional<std::uint32_t> uid;
+  std::optional<std::uint32_t> gid;
+  bool as_share_owner = false;
+};
+int user_add(const UserAdd& what);
+int user_list(const std::filesystem::path& users_file);
+int user_remove(const std::filesystem::path& users_file, const std::string& name);
+
+/// Asks the running daemon through its socket in `runtime_dir`.
+int status(const std::filesystem::path& runtime_dir, bool json);
+
+}  // namespace flotilla::app

@@ -1,0 +1,132 @@
+// The program: reads flags and configuration, runs one verb.
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "flotilla/commands.hpp"
+
+namespace {
+
+using flotilla::app::AppConfig;
+
+struct ServeFlags {
+  std::string config_file;
+  std::vector<std::string> shares;
+  std::vector<std::string> listens;
+  std::string user;
+  std::string password_file;
+};
+
+int fail(const std::string& message) {
+  std::cerr << "flotilla: " << message << '\n';
+  return 1;
+}
+
+std::expected<AppConfig, std::string> config_of(const std::string& file) {
+  if (file.empty()) return flotilla::app::default_config();
+  return flotilla::app::load_config(file);
+}
+
+int run_serve(const ServeFlags& flags) {
+  auto config = config_of(flags.config_file);
+  if (!config) return fail(config.error());
+  for (const std::string& text : flags.shares) {
+    auto share = flotilla::app::parse_share(text);
+    if (!share) return fail(share.error());
+    config->server.shares.push_back(*share);
+  }
+  if (!flags.listens.empty()) config->listen.clear();
+  for (const std::string& text : flags.listens) {
+    auto listen = flotilla::app::parse_listen(text);
+    if (!listen) return fail("--listen: expected " + listen.error());
+    config->listen.push_back(*listen);
+  }
+  std::optional<flotilla::app::CommandLineUser> user;
+  if (flags.user.empty() != flags.password_file.empty()) {
+    return fail("--user and --password-file go together");
+  }
+  if (!flags.user.empty()) user = {flags.user, flags.password_file};
+  if (auto good = flotilla::app::check(*config); !good) return fail(good.error());
+  return flotilla::app::serve(*config, user);
+}
+
+int run_config_check(const std::string& file) {
+  auto config = flotilla::app::load_config(file);
+  if (!config) return fail(config.error());
+  if (auto good = flotilla::app::check(*config); !good) return fail(file + ": " + good.error());
+  std::cout << file << ": good, " << config->server.shares.size() << " share(s)"
+            << (config->pool ? ", a node of a pool" : ", one node") << '\n';
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Flotilla: one SMB file server on one machine or on many"};
+  app.set_version_flag("--version", "flotilla " FLOTILLA_VERSION);
+  app.require_subcommand(1);
+  int result = 0;
+
+  ServeFlags flags;
+  CLI::App* const serve = app.add_subcommand("serve", "serve shares until SIGTERM or SIGINT");
+  serve->add_option("--config", flags.config_file, "TOML file; flags add to it");
+  serve->add_option("--share", flags.shares, "NAME=DIR, repeatable");
+  serve->add_option("--listen", flags.listens, "ADDR:PORT, repeatable (default 0.0.0.0:445)");
+  serve->add_option("--user", flags.user, "a user beside those of the users file");
+  serve->add_option("--password-file", flags.password_file, "its password; - is standard input");
+  serve->callback([&] { result = run_serve(flags); });
+
+  const std::string default_users = flotilla::app::default_config().users_file.string();
+  std::string users_file = default_users;
+  CLI::App* const user = app.add_subcommand("user", "local users");
+  user->require_subcommand(1);
+  flotilla::app::UserAdd add;
+  add.password_file = "-";
+  CLI::App* const user_add = user->add_subcommand("add", "add a user or change its password");
+  user_add->add_option("name", add.name)->required();
+  user_add->add_option("--users-file", users_file, "default " + default_users);
+  user_add->add_option("--password-file", add.password_file, "default -: standard input");
+  user_add->add_option("--uid", add.uid, "act as this uid (where no account has the name)");
+  user_add->add_option("--gid", add.gid);
+  user_add->add_flag("--as-share-owner", add.as_share_owner,
+                     "act as the owner of the share's directory, whatever accounts there are");
+  user_add->callback([&] {
+    add.users_file = users_file;
+    result = flotilla::app::user_add(add);
+  });
+  CLI::App* const user_list = user->add_subcommand("list", "list the users");
+  user_list->add_option("--users-file", users_file, "default " + default_users);
+  user_list->callback([&] { result = flotilla::app::user_list(users_file); });
+  CLI::App* const user_remove = user->add_subcommand("remove", "remove a user");
+  std::string remove_name;
+  user_remove->add_option("name", remove_name)->required();
+  user_remove->add_option("--users-file", users_file, "default " + default_users);
+  user_remove->callback([&] { result = flotilla::app::user_remove(users_file, remove_name); });
+
+  CLI::App* const config = app.add_subcommand("config", "the configuration file");
+  config->require_subcommand(1);
+  std::string checked_file = "/etc/flotilla/flotilla.toml";
+  CLI::App* const config_check = config->add_subcommand("check", "say what is wrong with it");
+  config_check->add_option("file", checked_file, "default " + checked_file);
+  config_check->callback([&] { result = run_config_check(checked_file); });
+
+  std::string status_config;
+  std::string runtime_dir;
+  bool json = false;
+  CLI::App* const status = app.add_subcommand("status", "what the running daemon is doing");
+  status->add_option("--config", status_config, "the daemon's TOML file, for its runtime_dir");
+  status->add_option("--runtime-dir", runtime_dir, "where its socket is");
+  status->add_flag("--json", json);
+  status->callback([&] {
+    const auto loaded = config_of(status_config);
+    if (!loaded) {
+      result = fail(loaded.error());
+      return;
+    }
+    result = flotilla::app::status(runtime_dir.empty() ? loaded->runtime_dir
+                                                       : std::filesystem::path(runtime_dir),
+                                   json);
+  });
+
+  CLI11_PARSE(app, argc, argv);
+  return result;
+}
