@@ -1,0 +1,78 @@
+// The engine of a pool of one: the file state machine in this process, partitioned by file so that
+// shards do not wait for each other. Must not know of peers, views or epochs.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <unordered_map>
+
+#include "coherence/file_table.hpp"
+#include "pool/local/local_opens.hpp"
+#include "ports/clock.hpp"
+#include "ports/engine.hpp"
+
+namespace flotilla::pool {
+
+/// `clock`         outlives the engine
+/// `tick_interval` how often break deadlines are looked at by a thread of the engine's own; zero:
+///                 no thread, the owner calls tick()
+struct EmbeddedOptions {
+  NodeId node{1};
+  coherence::Limits limits;
+  std::chrono::milliseconds tick_interval{100};
+};
+
+class EmbeddedEngine final : public ports::Engine {
+ public:
+  EmbeddedEngine(const ports::Clock& clock, EmbeddedOptions options);
+  ~EmbeddedEngine() override;
+
+  [[nodiscard]] OpenId next_open_id() override { return ids_.next(); }
+  RequestId open(const FileKey& key, coherence::Open command,
+                 std::shared_ptr<ports::OpenEvents> events,
+                 std::move_only_function<void(ports::OpenOutcome)> done,
+                 std::move_only_function<void()> pending) override;
+  RequestId submit(const FileKey& key, coherence::Body body, ports::Completion completion) override;
+  void cancel(const FileKey& key, RequestId request) override;
+  [[nodiscard]] ports::EngineStatus status() const override;
+  [[nodiscard]] bool serving() const override { return true; }
+
+  /// Carries out what is due: breaks past their deadline revoke their holders.
+  void tick(MonoTime now);
+
+ private:
+  /// A revoked open's last I/O must end before anybody is granted what it held: what the state
+  /// machine said after the revocation waits here.
+  struct Barrier {
+    std::size_t outstanding_count = 0;
+    std::deque<LocalEffect> waiting;
+  };
+  struct Partition {
+    mutable std::mutex mutex;
+    coherence::FileTable table;
+    std::unordered_map<FileKey, Barrier> barriers;
+  };
+
+  void apply(const FileKey& key, RequestId request, coherence::Body body,
+             std::optional<MonoTime> now = {});
+  void emit(Partition& partition, LocalEffect effect);
+  void confirmed(const FileKey& key, ConfirmId id);
+  void run_timer(const std::stop_token& stop, std::chrono::milliseconds interval);
+
+  const ports::Clock& clock_;
+  EmbeddedOptions options_;
+  OpenIdSource ids_;
+  LocalOpens local_;
+  std::array<Partition, kLaneCount> partitions_;
+  std::mutex timer_mutex_;
+  std::condition_variable_any timer_wake_;
+  std::jthread timer_;  ///< last: joined before the rest goes
+};
+
+}  // namespace flotilla::pool

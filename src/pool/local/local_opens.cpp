@@ -1,0 +1,207 @@
+#include "pool/local/local_opens.hpp"
+
+#include <utility>
+
+namespace flotilla::pool {
+
+using coherence::Outcome;
+
+OpenIdSource::OpenIdSource(NodeId node, NtTime now) noexcept
+    : prefix_(std::uint64_t{node.raw() & 0xFFFFU} << 48),
+      count_((now.ticks / 100000U & 0xFFFFFFFU) << 20 | 1U) {}
+
+LocalOpens::LocalOpens(std::shared_ptr<const ports::ServeLease> lease, Confirmed confirmed)
+    : lease_(std::move(lease)), confirmed_(std::move(confirmed)) {}
+
+RequestId LocalOpens::add(const FileKey& key, Request request) {
+  const RequestId id{next_request_.fetch_add(1, std::memory_order_relaxed)};
+  Lane& lane = lanes_[lane_of(key)];
+  const std::lock_guard lock(lane.mutex);
+  lane.requests.emplace(id, std::move(request));
+  return id;
+}
+
+RequestId LocalOpens::add_open(const FileKey& key, OpenId open,
+                               std::shared_ptr<ports::OpenEvents> events,
+                               std::move_only_function<void(ports::OpenOutcome)> done,
+                               std::move_only_function<void()> pending) {
+  Request request;
+  request.open = open;
+  request.events = std::move(events);
+  request.opened = std::move(done);
+  request.completion.pending = std::move(pending);
+  return add(key, std::move(request));
+}
+
+RequestId LocalOpens::add_command(const FileKey& key, OpenId closes, ports::Completion completion) {
+  Request request;
+  request.closes = closes;
+  request.completion = std::move(completion);
+  return add(key, std::move(request));
+}
+
+void LocalOpens::refuse(const FileKey& key, RequestId request, NtStatus status) {
+  queue(LocalEffect{key, DeliverReply{request, Outcome{status, {}}}});
+  drain(lane_of(key));
+}
+
+void LocalOpens::queue(LocalEffect effect) {
+  Lane& lane = lanes_[lane_of(effect.key)];
+  const std::lock_guard lock(lane.mutex);
+  lane.effects.push_back(std::move(effect));
+}
+
+void LocalOpens::drain_all() {
+  for (std::size_t lane = 0; lane < kLaneCount; ++lane) drain(lane);
+}
+
+void LocalOpens::drain(std::size_t index) {
+  Lane& lane = lanes_[index];
+  for (;;) {
+    LocalEffect effect;
+    {
+      const std::lock_guard lock(lane.mutex);
+      if (lane.draining || lane.effects.empty()) return;
+      lane.draining = true;
+      effect = std::move(lane.effects.front());
+      lane.effects.pop_front();
+    }
+    std::visit([&](auto& what) { deliver(lane, effect.key, what); }, effect.what);
+    const std::lock_guard lock(lane.mutex);
+    lane.draining = false;
+  }
+}
+
+void LocalOpens::confirm(const FileKey& key, ConfirmId id) const {
+  if (id != ConfirmId{}) confirmed_(key, id);
+}
+
+void LocalOpens::forget_open(Lane& lane, OpenId open) {
+  const auto at = lane.opens.find(open);
+  if (at == lane.opens.end()) return;
+  const auto gate = lane.gates.find(at->second.key);
+  if (gate != lane.gates.end() && --gate->second.open_count == 0) lane.gates.erase(gate);
+  lane.opens.erase(at);
+}
+
+void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverBreak& effect) {
+  std::shared_ptr<ports::OpenEvents> events;
+  {
+    const std::lock_guard lock(lane.mutex);
+    const auto at = lane.opens.find(effect.what.open);
+    if (at != lane.opens.end()) events = at->second.events;
+  }
+  if (events) events->on_break(effect.what);
+  confirm(key, effect.confirm);
+}
+
+void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverRevoke& effect) {
+  std::shared_ptr<ports::OpenEvents> events;
+  std::shared_ptr<ports::IoGate> gate;
+  {
+    const std::lock_guard lock(lane.mutex);
+    const auto at = lane.opens.find(effect.open);
+    if (at != lane.opens.end()) {
+      events = at->second.events;
+      const auto known = lane.gates.find(key);
+      if (known != lane.gates.end()) gate = known->second.gate;
+      forget_open(lane, effect.open);
+    }
+  }
+  if (gate) {
+    // The gate lives until the last I/O that it admitted has ended.
+    gate->revoke(effect.open, [this, key, id = effect.confirm] { confirm(key, id); });
+  } else {
+    confirm(key, effect.confirm);
+  }
+  if (events) events->on_revoked(effect.reason);
+}
+
+void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverRestrictions& effect) {
+  std::shared_ptr<ports::IoGate> gate;
+  {
+    const std::lock_guard lock(lane.mutex);
+    const auto at = lane.gates.find(key);
+    if (at != lane.gates.end()) {
+      gate = at->second.gate;
+      at->second.known = effect.what;
+    }
+  }
+  if (!gate) return confirm(key, effect.confirm);
+  gate->restrict(std::move(effect.what), [this, key, id = effect.confirm] { confirm(key, id); });
+}
+
+void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverUnsettled&) {
+  std::shared_ptr<ports::IoGate> gate;
+  coherence::Restrictions kept;
+  {
+    const std::lock_guard lock(lane.mutex);
+    const auto at = lane.gates.find(key);
+    if (at == lane.gates.end()) return;
+    gate = at->second.gate;
+    kept = at->second.known;
+  }
+  // A cacher that is nobody's: every write asks the new owner first (must_break_readers).
+  coherence::Cacher nobody;
+  nobody.open = OpenId{~std::uint64_t{0}};
+  nobody.client.bytes.fill(0xFF);
+  nobody.key.bytes.fill(0xFF);
+  kept.version = 0;
+  kept.cachers.push_back(nobody);
+  gate->reset_version();
+  gate->restrict(std::move(kept), [] {});
+  gate->reset_version();
+}
+
+void LocalOpens::deliver(Lane& lane, const FileKey&, DeliverPending& effect) {
+  std::move_only_function<void()> pending;
+  {
+    const std::lock_guard lock(lane.mutex);
+    const auto at = lane.requests.find(effect.request);
+    if (at == lane.requests.end() || at->second.pending_told) return;
+    at->second.pending_told = true;
+    pending = std::move(at->second.completion.pending);
+  }
+  if (pending) pending();
+}
+
+void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverReply& effect) {
+  Request request;
+  std::shared_ptr<ports::IoGate> gate;
+  coherence::Restrictions restrictions;
+  {
+    const std::lock_guard lock(lane.mutex);
+    const auto at = lane.requests.find(effect.request);
+    if (at == lane.requests.end()) return;
+    request = std::move(at->second);
+    lane.requests.erase(at);
+    const auto* opened = std::get_if<coherence::Opened>(&effect.outcome.answer);
+    if (request.opened && effect.outcome.status == NtStatus::Success && opened != nullptr) {
+      Gate& entry = lane.gates[key];
+      if (!entry.gate) entry.gate = std::make_shared<ports::IoGate>(lease_);
+      if (lane.opens.emplace(request.open, Open{key, request.events}).second) ++entry.open_count;
+      if (opened->restrictions.version >= entry.known.version) entry.known = opened->restrictions;
+      gate = entry.gate;
+      restrictions = opened->restrictions;
+    }
+    // Whatever the answer to a Close was, nobody will hear of this open again.
+    if (request.closes != OpenId{}) forget_open(lane, request.closes);
+  }
+  if (gate) gate->restrict(std::move(restrictions), [] {});
+  if (request.opened) {
+    request.opened(ports::OpenOutcome{std::move(effect.outcome), std::move(gate)});
+  } else if (request.completion.done) {
+    request.completion.done(std::move(effect.outcome));
+  }
+}
+
+std::uint64_t LocalOpens::open_count() const {
+  std::uint64_t count = 0;
+  for (const Lane& lane : lanes_) {
+    const std::lock_guard lock(lane.mutex);
+    count += lane.opens.size();
+  }
+  return count;
+}
+
+}  // namespace flotilla::pool

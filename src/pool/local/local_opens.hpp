@@ -1,0 +1,111 @@
+// The opens and requests of this node's own clients: whom to tell what, and the I/O gates. Shared
+// by both engines. Effects of one file are delivered one after another in the order they were
+// queued, by whichever thread comes by; callbacks run without any lock held and may call the engine
+// again. Must not know who decides about a file.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "pool/local/effects.hpp"
+#include "ports/clock.hpp"
+#include "ports/engine.hpp"
+
+namespace flotilla::pool {
+
+/// Files are spread over lanes by their key; a lane has one order.
+inline constexpr std::size_t kLaneCount = 16;
+[[nodiscard]] constexpr std::size_t lane_of(const FileKey& key) noexcept {
+  return hash_of(key) % kLaneCount;
+}
+
+/// OpenIds: bits 63..48 node, below a number that starts from the wall clock (10 ms since 1970,
+/// 28 bits, then 20 bits of count), so that a restarted node does not repeat itself.
+class OpenIdSource {
+ public:
+  OpenIdSource(NodeId node, NtTime now) noexcept;
+  [[nodiscard]] OpenId next() noexcept {
+    return OpenId{prefix_ | (count_.fetch_add(1, std::memory_order_relaxed) & 0xFFFFFFFFFFFFULL)};
+  }
+
+ private:
+  std::uint64_t prefix_;
+  std::atomic<std::uint64_t> count_;
+};
+
+class LocalOpens {
+ public:
+  using Confirmed = std::function<void(const FileKey&, ConfirmId)>;
+
+  /// `lease` outlives nothing: every gate shares it. `confirmed` is called without locks, on any
+  /// thread, once for each effect with a ConfirmId.
+  LocalOpens(std::shared_ptr<const ports::ServeLease> lease, Confirmed confirmed);
+
+  /// Registers an open that is about to be submitted, and gives its request a number.
+  [[nodiscard]] RequestId add_open(const FileKey& key, OpenId open,
+                                   std::shared_ptr<ports::OpenEvents> events,
+                                   std::move_only_function<void(ports::OpenOutcome)> done,
+                                   std::move_only_function<void()> pending);
+  /// `closes`: the open that goes when this command succeeds; zero else.
+  [[nodiscard]] RequestId add_command(const FileKey& key, OpenId closes,
+                                      ports::Completion completion);
+  /// Answers a request that was never submitted.
+  void refuse(const FileKey& key, RequestId request, NtStatus status);
+
+  /// Appends to the order of the file's lane. Call with the lock held under which the order was
+  /// decided; then, without it, drain().
+  void queue(LocalEffect effect);
+  void drain(std::size_t lane);
+  void drain_all();
+
+  [[nodiscard]] std::uint64_t open_count() const;
+
+ private:
+  struct Request {
+    OpenId open;    ///< of an Open
+    OpenId closes;  ///< of a Close
+    std::shared_ptr<ports::OpenEvents> events;
+    std::move_only_function<void(ports::OpenOutcome)> opened;
+    ports::Completion completion;
+    bool pending_told = false;
+  };
+  struct Open {
+    FileKey key;
+    std::shared_ptr<ports::OpenEvents> events;
+  };
+  struct Gate {
+    std::shared_ptr<ports::IoGate> gate;
+    std::uint32_t open_count = 0;
+    coherence::Restrictions known;  ///< as last installed, for DeliverUnsettled
+  };
+  struct Lane {
+    mutable std::mutex mutex;  ///< guards all below; never held in a callback
+    std::deque<LocalEffect> effects;
+    bool draining = false;
+    std::unordered_map<RequestId, Request> requests;
+    std::unordered_map<OpenId, Open> opens;
+    std::unordered_map<FileKey, Gate> gates;
+  };
+
+  RequestId add(const FileKey& key, Request request);
+  void deliver(Lane& lane, const FileKey& key, DeliverBreak& effect);
+  void deliver(Lane& lane, const FileKey& key, DeliverRevoke& effect);
+  void deliver(Lane& lane, const FileKey& key, DeliverRestrictions& effect);
+  void deliver(Lane& lane, const FileKey& key, DeliverUnsettled& effect);
+  void deliver(Lane& lane, const FileKey& key, DeliverPending& effect);
+  void deliver(Lane& lane, const FileKey& key, DeliverReply& effect);
+  void confirm(const FileKey& key, ConfirmId id) const;
+  static void forget_open(Lane& lane, OpenId open);  // with lane.mutex held
+
+  std::shared_ptr<const ports::ServeLease> lease_;
+  Confirmed confirmed_;
+  std::atomic<std::uint64_t> next_request_{1};
+  std::array<Lane, kLaneCount> lanes_;
+};
+
+}  // namespace flotilla::pool

@@ -1,0 +1,95 @@
+// The engine of a pool: glues the owner machine, the peer mesh and membership. Where the file's
+// owner is this node, a command is a function call on the caller's thread.
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "coherence/file_table.hpp"
+#include "pool/membership.hpp"
+#include "pool/timing.hpp"
+#include "ports/clock.hpp"
+#include "ports/engine.hpp"
+
+namespace flotilla::pool {
+
+class PeerLinks;
+
+/// `clock`, `membership` outlive the engine. `links`: tests give their own, in-process ones.
+struct PoolOptions {
+  NodeId node;               ///< corosync's nodeid
+  std::string name;          ///< shown in status
+  std::string peer_listen;   ///< "address:port", reachable from the other nodes
+  std::string front_listen;  ///< "address:port" of this node's link for client frames
+  std::string key_file;      ///< 32 bytes, mode 0600, the same on every node
+  coherence::Limits limits;
+  Timing timing;
+  std::chrono::milliseconds tick_interval{50};  ///< zero: the owner calls tick()
+};
+
+/// What the rest of the process hears of the pool. Called on the membership's thread (or the one
+/// that ticks), without a lock of the engine.
+struct PoolCallbacks {
+  std::function<void(const View&)> on_view;
+  /// This node may serve nothing: drop all clients. Their opens are already gone.
+  std::function<void()> on_lost_quorum;
+  std::function<void(NodeId from, const std::string& key, ByteView value)> on_fact;
+};
+
+struct PoolCounters {
+  std::uint64_t commands_local = 0;     ///< decided here for this node's own clients
+  std::uint64_t commands_sent = 0;      ///< to another owner
+  std::uint64_t commands_received = 0;  ///< from other holders
+  std::uint64_t messages_stale = 0;     ///< refused: of an epoch that does not count any more
+  std::uint64_t opens_asserted = 0;
+  std::uint64_t commands_resubmitted = 0;
+  std::uint64_t views = 0;
+};
+
+class PoolEngine final : public ports::Engine {
+ public:
+  /// Answers a request of another node; runs on the mesh's thread and must not block.
+  using Service = std::function<Bytes(NodeId from, ByteView request)>;
+
+  PoolEngine(const ports::Clock& clock, PoolOptions options, PoolCallbacks callbacks);
+  ~PoolEngine() override;
+
+  /// Loads the key, listens, joins. An explanation where it cannot; call once.
+  [[nodiscard]] std::expected<void, std::string> start(Membership& membership);
+  /// The same over links that somebody else made (tests).
+  void start(Membership& membership, std::unique_ptr<PeerLinks> links);
+  void stop();
+
+  [[nodiscard]] OpenId next_open_id() override;
+  RequestId open(const FileKey& key, coherence::Open command,
+                 std::shared_ptr<ports::OpenEvents> events,
+                 std::move_only_function<void(ports::OpenOutcome)> done,
+                 std::move_only_function<void()> pending) override;
+  RequestId submit(const FileKey& key, coherence::Body body, ports::Completion completion) override;
+  void cancel(const FileKey& key, RequestId request) override;
+  [[nodiscard]] ports::EngineStatus status() const override;
+  [[nodiscard]] bool serving() const override;
+
+  void tick(MonoTime now);
+  [[nodiscard]] View view() const;
+  [[nodiscard]] PoolCounters counters() const;
+  [[nodiscard]] NodeId owner_of(const FileKey& key) const;
+
+  /// Pool-wide fact in the agreed order (see Membership::publish).
+  void publish(const std::string& key, ByteView value);
+  /// Node-to-node bytes for other rooms: `id` names a service that every node registers.
+  void serve(std::uint16_t id, Service service);
+  /// `done` gets the answer, or nothing where the node left first. Any thread.
+  void call(NodeId to, std::uint16_t id, Bytes request,
+            std::move_only_function<void(std::optional<Bytes>)> done);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace flotilla::pool
