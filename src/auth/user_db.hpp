@@ -27,12 +27,12 @@ struct User {
   bool disabled = false;
 };
 
-/// 1 to 64 characters (UTF-8), none of "/\[]:;|=,+*?<>@ or control characters, no space or dot at
+/// 1 to 64 characters (UTF-8), none of "/\[]:;|=,+*?<>@# or control characters, no space or dot at
 /// the end; what is wrong otherwise.
 [[nodiscard]] std::expected<void, Message> check_user_name(std::string_view name);
 
-/// Upper case as NTLM folds it: Unicode's simple mapping for Latin, Greek and Cyrillic, others as
-/// they are. The same on every node.
+/// Upper case as NTLM folds it: Unicode's simple mapping of single UTF-16 units (glibc's C.UTF-8),
+/// the same whatever the process' locale is.
 [[nodiscard]] std::u16string fold_user_name(std::u16string_view name);
 
 /// NT hash of a password in UTF-8. An error for bytes that are not UTF-8 and for an empty password.

@@ -13,7 +13,7 @@ namespace flotilla::ports {
 
 /// A uid is S-1-5-21-<machine>-<1000 + 2 uid>, a gid S-1-5-21-<machine>-<1001 + 2 gid>, as Samba's
 /// algorithmic mapping has it; S-1-22-1-<uid> and S-1-22-2-<gid> (Samba's "Unix User" and "Unix
-/// Group") are understood too, and are what ids too large for the first form become.
+/// Group") are understood too, and are what ids above 536866816 become.
 class IdMap {
  public:
   explicit IdMap(std::array<std::uint32_t, 3> machine) noexcept : machine_(machine) {}
@@ -33,8 +33,5 @@ class IdMap {
  private:
   std::array<std::uint32_t, 3> machine_;
 };
-
-[[nodiscard]] wire::Sid unix_user_sid(std::uint32_t uid);   ///< S-1-22-1-uid
-[[nodiscard]] wire::Sid unix_group_sid(std::uint32_t gid);  ///< S-1-22-2-gid
 
 }  // namespace flotilla::ports

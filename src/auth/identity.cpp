@@ -1,0 +1,137 @@
+#include "auth/identity.hpp"
+
+#include <fmt/core.h>
+
+#include "auth/krb5/acceptor.hpp"
+#include "auth/ntlm/acceptor.hpp"
+#include "auth/spnego/acceptor.hpp"
+#include "auth/spnego/tokens.hpp"
+#include "auth/text.hpp"
+#include "auth/tokens.hpp"
+#include "auth/user_store.hpp"
+#include "base/log.hpp"
+
+namespace flotilla::auth {
+
+namespace {
+
+std::u16string utf16_or_empty(std::string_view text) {
+  return wire::utf16_of(text).value_or(std::u16string{});
+}
+
+std::string lower_ascii(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 0x20);
+  }
+  return text;
+}
+
+ports::IdMap ids_of(const IdentityConfig& config) {
+  if (config.machine_sid) return ports::IdMap(*config.machine_sid);
+  return ports::IdMap::of_server_name(config.server_name);
+}
+
+class LocalIdentity final : public ports::Identity {
+ public:
+  LocalIdentity(const IdentityConfig& config, const ports::Clock& clock, ports::Entropy& entropy)
+      : users_(config.user_file, config.users), tokens_(ids_of(config), config.server_name) {
+    around_.server_name = utf16_or_empty(config.server_name);
+    around_.dns_domain = utf16_or_empty(config.dns_domain);
+    around_.dns_name =
+        utf16_or_empty(config.dns_name.empty() ? lower_ascii(config.server_name) : config.dns_name);
+    around_.now = [&clock] { return clock.wall(); };
+    around_.random = [&entropy](MutableBytes out) { entropy.fill(out); };
+    around_.find_user = [this](std::string_view name) { return users_.find(name); };
+    around_.token_of_user = [this](const User& user) -> Result<ports::TokenPtr> {
+      return tokens_.of_user(user);
+    };
+    if (config.guest_account) {
+      around_.token_of_guest = [this, account = *config.guest_account](
+                                   std::string_view name) -> Result<ports::TokenPtr> {
+        log::info("user {} is not known here and becomes a guest", name);
+        return tokens_.of_guest(account);
+      };
+    }
+    if (config.allow_anonymous) {
+      around_.token_of_anonymous = [this]() -> Result<ports::TokenPtr> {
+        return tokens_.of_anonymous();
+      };
+    }
+    mechanisms_.ntlm = [this] { return std::make_unique<ntlm::Acceptor>(around_); };
+  }
+
+  [[nodiscard]] std::expected<void, Message> start(const IdentityConfig& config) {
+    if (auto loaded = users_.load(); !loaded) return loaded;
+    if (!config.kerberos) return {};
+    auto keys = krb5::Keys::open(config.keytab);
+    if (!keys) {
+      // A keytab that was named is meant; the system's may well be missing.
+      const auto level = config.keytab.empty() ? log::Level::Debug : log::Level::Warn;
+      log::line(level, "Kerberos is not offered: {}", keys.error());
+      return {};
+    }
+    keys_ = std::move(*keys);
+    principal_token_ = [this](const krb5::Principal& who) { return token_of_principal(who); };
+    mechanisms_.kerberos = [this] { return keys_->accept(principal_token_); };
+    return {};
+  }
+
+  [[nodiscard]] Bytes negotiate_token() override {
+    std::vector<ByteView> offered;
+    if (mechanisms_.kerberos) {
+      offered.emplace_back(spnego::oid::kMsKerberos);
+      offered.emplace_back(spnego::oid::kKerberos);
+    }
+    offered.emplace_back(spnego::oid::kNtlm);
+    return spnego::encode_init2(offered);
+  }
+
+  [[nodiscard]] std::unique_ptr<ports::AuthExchange> begin() override {
+    return std::make_unique<spnego::Acceptor>(mechanisms_);
+  }
+
+ private:
+  Result<ports::TokenPtr> token_of_principal(const krb5::Principal& who) {
+    // A name of a foreign realm never means a local user: only auth_to_local may say so.
+    for (const std::string& name : {who.local_name, who.name}) {
+      if (name.empty()) continue;
+      if (auto token = tokens_.of_account(name, who.realm)) return token;
+    }
+    if (!who.local_name.empty()) {
+      if (const auto user = users_.find(who.local_name)) {
+        if (user->disabled) return fail(NtStatus::AccountDisabled);
+        return tokens_.of_user(*user);
+      }
+    }
+    log::info("logon refused: Kerberos principal {} has no account on this machine{}", who.name,
+              who.local_name.empty() ? " (no auth_to_local rule of krb5.conf fits)" : "");
+    return fail(NtStatus::LogonFailure);
+  }
+
+  UserStore users_;
+  TokenMaker tokens_;
+  ntlm::Surroundings around_;
+  std::shared_ptr<const krb5::Keys> keys_;
+  krb5::Keys::MakeToken principal_token_;
+  spnego::Mechanisms mechanisms_;
+};
+
+}  // namespace
+
+std::expected<std::unique_ptr<ports::Identity>, Message> make_identity(IdentityConfig config,
+                                                                       const ports::Clock& clock,
+                                                                       ports::Entropy& entropy) {
+  auto identity = std::make_unique<LocalIdentity>(config, clock, entropy);
+  if (auto started = identity->start(config); !started) {
+    return std::unexpected(started.error());
+  }
+  return identity;
+}
+
+std::expected<std::string, Message> check_keytab(const std::filesystem::path& keytab) {
+  auto keys = krb5::Keys::open(keytab);
+  if (!keys) return std::unexpected(keys.error());
+  return keytab.empty() ? std::string("the system's keytab") : keytab.string();
+}
+
+}  // namespace flotilla::auth
