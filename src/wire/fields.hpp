@@ -223,6 +223,14 @@ class Decoder {
     assign(name, all_.subspan(at_, s.length), x);
     at_ += area;
   }
+  /// u16 length that counts a NUL, text, NUL; length 0 is an empty text without NUL.
+  void counted_text(const char* name, std::string& x) {
+    Slot s;
+    length16(s);
+    tail(name, s, x);
+    if (const auto end = x.find('\0'); end != std::string::npos) x.resize(end);
+  }
+  void align_here(std::size_t alignment) noexcept { align("padding", alignment); }
   [[nodiscard]] bool present(bool) const noexcept { return !error_ && at_ < all_.size(); }
   template <class T>
   void chain(const char* name, Slot& s, std::vector<T>& x) {
@@ -439,6 +447,14 @@ class Encoder {
     sink_.put(x.data(), used);
     sink_.zeros(area - used);
   }
+  void counted_text(const char*, const std::string& x) {
+    const std::size_t text_size = x.size() < 0xFFFE ? x.size() : 0xFFFE;
+    const std::size_t counted = text_size == 0 ? 0 : text_size + 1;
+    number(counted, 2);
+    sink_.put(x.data(), text_size);
+    sink_.zeros(counted - text_size);
+  }
+  void align_here(std::size_t alignment) { align(alignment); }
   [[nodiscard]] bool present(bool wanted) const noexcept { return wanted; }
   template <class T>
   void chain(const char*, Slot& s, const std::vector<T>& x) {
@@ -522,6 +538,7 @@ class NoLayout {
   void computed16(std::size_t) noexcept {}
   void computed32(std::size_t) noexcept {}
   void rebase() noexcept {}
+  void align_here(std::size_t) noexcept {}
 };
 
 class Printer : public NoLayout {
@@ -590,6 +607,7 @@ class Printer : public NoLayout {
     chain(name, s, x);
   }
   void fixed_text(const char* name, Slot&, const std::u16string& x, std::size_t) { rest(name, x); }
+  void counted_text(const char* name, const std::string& x) { rest(name, x); }
   [[nodiscard]] bool present(bool wanted) const noexcept { return wanted; }
   template <class T>
   void chain(const char* name, Slot&, const std::vector<T>& x) {
@@ -645,6 +663,10 @@ class Generator : public NoLayout {
   }
   void rest(const char*, ByteView& x) noexcept { x = next(byte()); }
   void rest(const char*, std::string& x) { x.assign(as_text(next(byte()))); }
+  void rest(const char*, Bytes& x) {
+    const ByteView bytes = next(byte());
+    x.assign(bytes.begin(), bytes.end());
+  }
   void rest(const char*, std::u16string& x) {
     x.clear();
     for (std::size_t n = byte() % 32; n != 0; --n) {
@@ -671,6 +693,10 @@ class Generator : public NoLayout {
   void elements_at(const char* name, Slot& s, std::vector<T>& x, std::size_t, std::size_t,
                    std::size_t = 0) {
     chain(name, s, x);
+  }
+  void counted_text(const char* name, std::string& x) {
+    rest(name, x);
+    if (const auto end = x.find('\0'); end != std::string::npos) x.resize(end);
   }
   void fixed_text(const char* name, Slot&, std::u16string& x, std::size_t area) {
     rest(name, x);

@@ -171,7 +171,8 @@ struct FileFullEaEntry {
   Bytes ea_value;
   friend bool operator==(const FileFullEaEntry&, const FileFullEaEntry&) = default;
 };
-/// Entries are 4-aligned and chained; returns how many fit into `limit_bytes`.
+/// Entries are 4-aligned and chained; returns how many fit into `limit_bytes`. The list also ends
+/// at an entry whose name passes 255 or whose value passes 65535 bytes.
 std::size_t encode_full_ea_list(const std::vector<FileFullEaEntry>& list, std::size_t limit_bytes,
                                 Bytes& out);
 [[nodiscard]] Wire<std::vector<FileFullEaEntry>> decode_full_ea_list(ByteView bytes);
