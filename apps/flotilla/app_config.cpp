@@ -97,8 +97,7 @@ void read_server(TomlTable table, AppConfig& config) {
   if (found != std::end(kLevels)) {
     config.log_level = static_cast<log::Level>(found - std::begin(kLevels));
   } else if (!level.empty()) {
-    table.bad(*table.node("log_level"), "log_level",
-              "\"debug\", \"info\", \"warn\" or \"error\"");
+    table.bad(*table.node("log_level"), "log_level", "\"debug\", \"info\", \"warn\" or \"error\"");
   }
   table.finish();
 }
@@ -232,8 +231,8 @@ std::expected<AppConfig, Message> load_config(const std::filesystem::path& path)
   const toml::parse_result parsed = toml::parse_file(path.string());
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
-    return std::unexpected(fmt::format("{}:{}: {}", path.string(), error.source().begin.line,
-                                       error.description()));
+    return std::unexpected(
+        fmt::format("{}:{}: {}", path.string(), error.source().begin.line, error.description()));
   }
   AppConfig config = default_config();
   TomlErrors errors(path.string());
@@ -258,9 +257,11 @@ std::expected<void, Message> check(const AppConfig& config) {
     std::string folded = share.name;
     std::transform(folded.begin(), folded.end(), folded.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    if (share.name.size() > 80 || share.name.find_first_of("\"/\\[]:|<>+=;,*?") != std::string::npos) {
-      return std::unexpected("share \"" + share.name +
-                             "\": expected up to 80 characters, none of \" / \\ [ ] : | < > + = ; , * ?");
+    if (share.name.size() > 80 ||
+        share.name.find_first_of("\"/\\[]:|<>+=;,*?") != std::string::npos) {
+      return std::unexpected(
+          "share \"" + share.name +
+          "\": expected up to 80 characters, none of \" / \\ [ ] : | < > + = ; , * ?");
     }
     if (folded == "ipc$" || std::find(seen.begin(), seen.end(), folded) != seen.end()) {
       return std::unexpected("share \"" + share.name + "\" is there twice (IPC$ is built in)");

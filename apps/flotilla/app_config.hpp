@@ -19,10 +19,10 @@ struct ListenAddress {
 };
 
 struct PoolConfig {
-  std::string address;    ///< the pool's own address with prefix, "10.77.0.100/24"; empty: none
-  std::string interface;  ///< where the address is put; empty: the one whose network holds it
-  ListenAddress peer_listen;   ///< this node's address and port for its peers
-  std::uint16_t link_port = 0;  ///< fronts reach this node's server here; 0: peer port + 1
+  std::string address;        ///< the pool's own address with prefix, "10.77.0.100/24"; empty: none
+  std::string interface;      ///< where the address is put; empty: the one whose network holds it
+  ListenAddress peer_listen;  ///< this node's address and port for its peers
+  std::uint16_t link_port = 0;     ///< fronts reach this node's server here; 0: peer port + 1
   std::filesystem::path key_file;  ///< 32 bytes, mode 0600, the same on every node
 };
 
@@ -40,8 +40,8 @@ struct AppConfig {
 /// A sentence for a person: file, line, what was expected, what came.
 using Message = std::string;
 
-/// What holds where nothing is said: no shares, listen on 0.0.0.0:445, users in /etc/flotilla/users,
-/// runtime files in /run/flotilla (root) or $XDG_RUNTIME_DIR/flotilla.
+/// What holds where nothing is said: no shares, listen on 0.0.0.0:445, users in
+/// /etc/flotilla/users, runtime files in /run/flotilla (root) or $XDG_RUNTIME_DIR/flotilla.
 [[nodiscard]] AppConfig default_config();
 
 /// Reads a TOML file over the defaults. An unknown key or a bad value is an error that names

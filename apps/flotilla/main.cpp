@@ -122,9 +122,8 @@ int main(int argc, char** argv) {
       result = fail(loaded.error());
       return;
     }
-    result = flotilla::app::status(runtime_dir.empty() ? loaded->runtime_dir
-                                                       : std::filesystem::path(runtime_dir),
-                                   json);
+    result = flotilla::app::status(
+        runtime_dir.empty() ? loaded->runtime_dir : std::filesystem::path(runtime_dir), json);
   });
 
   CLI11_PARSE(app, argc, argv);

@@ -1,5 +1,5 @@
-// Reads one TOML table strictly: every key is asked for by name with its type and range; what nobody
-// asked for is an error. Knows nothing of the configuration's meaning.
+// Reads one TOML table strictly: every key is asked for by name with its type and range; what
+// nobody asked for is an error. Knows nothing of the configuration's meaning.
 #pragma once
 
 #include <fmt/core.h>

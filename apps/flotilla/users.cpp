@@ -53,8 +53,8 @@ int user_list(const std::filesystem::path& users_file) {
 }
 
 int user_remove(const std::filesystem::path& users_file, const std::string& name) {
-  return report(auth::UserDb::edit(
-      users_file, [&](auth::UserDb& db) -> std::expected<void, auth::Message> {
+  return report(
+      auth::UserDb::edit(users_file, [&](auth::UserDb& db) -> std::expected<void, auth::Message> {
         if (db.remove(name)) return {};
         return std::unexpected(users_file.string() + " has no user \"" + name + "\"");
       }));

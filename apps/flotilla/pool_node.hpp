@@ -1,0 +1,46 @@
+// This machine as a node of a pool: engine, membership, where sessions go, the moving address.
+#pragma once
+
+#include <array>
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "flotilla/app_config.hpp"
+#include "front/address/address_keeper.hpp"
+#include "front/front.hpp"
+#include "pool/pool_engine.hpp"
+
+namespace flotilla::app {
+
+class PoolNode {
+ public:
+  /// Reads the key and finds corosync. The text says what is missing and what to do.
+  [[nodiscard]] static std::expected<std::unique_ptr<PoolNode>, Message> open(
+      const PoolConfig& config, const coherence::Limits& limits, const ports::Clock& clock);
+  ~PoolNode();
+
+  [[nodiscard]] NodeId self() const noexcept;
+  [[nodiscard]] ByteView key() const noexcept;
+  [[nodiscard]] std::shared_ptr<ports::Engine> engine() const;
+  [[nodiscard]] const pool::PoolEngine& pool_engine() const;
+  [[nodiscard]] front::Placement& placement();
+  [[nodiscard]] bool holds_address() const;
+
+  /// Fills in what a node's front needs beside its own addresses.
+  void prepare(front::FrontOptions& options);
+  /// Joins; from now on views reach `front`, which is told not to serve until the first quorate
+  /// one.
+  [[nodiscard]] std::expected<void, Message> start(front::Front& front);
+  /// Gives the address back; the first step of a clean end.
+  void leave();
+  void stop();
+
+  struct Impl;
+
+ private:
+  explicit PoolNode(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace flotilla::app

@@ -1,0 +1,191 @@
+// flotilla serve: makes the rooms' objects, ties them together, waits for a signal.
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <iostream>
+
+#include "admin/status_socket.hpp"
+#include "auth/identity.hpp"
+#include "crypto/hash.hpp"
+#include "flotilla/commands.hpp"
+#include "flotilla/node.hpp"
+#include "flotilla/pool_node.hpp"
+#include "flotilla/status_document.hpp"
+#include "flotilla/system_ports.hpp"
+#include "handlers/server.hpp"
+#include "pool/embedded/embedded_engine.hpp"
+#include "runtime/blocking_pool.hpp"
+#include "vfs/posix/posix_backend.hpp"
+
+namespace flotilla::app {
+namespace {
+
+void log_line(log::Level level, std::string_view line) {
+  static constexpr spdlog::level::level_enum kLevels[] = {spdlog::level::debug, spdlog::level::info,
+                                                          spdlog::level::warn, spdlog::level::err};
+  spdlog::log(kLevels[static_cast<int>(level)], "{}", line);
+}
+
+void start_logging(log::Level level) {
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  spdlog::set_level(spdlog::level::debug);
+  spdlog::flush_on(spdlog::level::debug);
+  log::set_sink(&log_line);
+  log::set_level(level);
+}
+
+/// Every open costs a descriptor: take as many as the system lets us.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// The same on every node of a pool and after every start: clients compare it between NEGOTIATE
+/// and VALIDATE_NEGOTIATE_INFO, and on every channel.
+ServerGuid server_guid(std::string_view seed) {
+  const auto digest = crypto::sha256(as_bytes(seed));
+  ServerGuid guid;
+  std::copy_n(digest.begin(), guid.bytes.size(), guid.bytes.begin());
+  return guid;
+}
+
+std::string machine_seed(const std::string& server_name) {
+  std::ifstream file("/etc/machine-id");
+  std::string id;
+  std::getline(file, id);
+  return id + "/" + server_name;
+}
+
+std::expected<std::unique_ptr<ports::Identity>, Message> make_identity(
+    const AppConfig& config, const std::optional<CommandLineUser>& user, const SystemClock& clock,
+    SystemEntropy& entropy) {
+  auth::IdentityConfig identity;
+  identity.server_name = config.server.server_name;
+  identity.workgroup = config.server.workgroup;
+  identity.user_file = config.users_file;
+  identity.keytab = config.keytab;
+  if (user) {
+    const auto password = auth::read_password_file(user->password_file);
+    if (!password) return std::unexpected(password.error());
+    const auto hash = auth::nt_hash_of_password(*password);
+    if (!hash) return std::unexpected(hash.error());
+    identity.users.push_back({.name = user->name, .nt_hash = *hash});
+  }
+  return auth::make_identity(std::move(identity), clock, entropy);
+}
+
+std::expected<std::vector<handlers::Share>, Message> open_shares(const AppConfig& config) {
+  std::vector<handlers::Share> shares;
+  for (const ports::ShareConfig& share : config.server.shares) {
+    auto backend = vfs::open_posix_backend({.path = share.path, .volume_override = share.volume});
+    if (!backend) return std::unexpected("share \"" + share.name + "\": " + backend.error());
+    shares.push_back({.config = share, .backend = std::move(*backend)});
+  }
+  return shares;
+}
+
+int failed(const std::string& message) {
+  log::error("{}", message);
+  return 1;
+}
+
+}  // namespace
+
+int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
+  AppConfig config = given;
+  start_logging(config.log_level);
+  raise_descriptor_limit();
+  umask(0);
+  // Before any thread starts, so that all of them inherit the mask and sigwait gets the signals.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+
+  const auto clock = std::make_shared<SystemClock>();
+  const auto entropy = std::make_shared<SystemEntropy>();
+  auto identity = make_identity(config, user, *clock, *entropy);
+  if (!identity) return failed(identity.error());
+  auto shares = open_shares(config);
+  if (!shares) return failed(shares.error());
+
+  std::unique_ptr<PoolNode> pool;
+  std::shared_ptr<ports::Engine> engine;
+  NodeId self{1};
+  const coherence::Limits limits{.break_timeout = config.server.break_timeout};
+  if (config.pool) {
+    auto joined = PoolNode::open(*config.pool, limits, *clock);
+    if (!joined) return failed(joined.error());
+    pool = std::move(*joined);
+    engine = pool->engine();
+    self = pool->self();
+    config.server.guid = server_guid(as_text(pool->key()));
+  } else {
+    engine =
+        std::make_shared<pool::EmbeddedEngine>(*clock, pool::EmbeddedOptions{.limits = limits});
+    config.server.guid = server_guid(machine_seed(config.server.server_name));
+  }
+
+  const auto blocking = std::make_shared<runtime::ThreadBlockingPool>();
+  runtime::ShardGroup shards(config.threads);
+  handlers::Server server({.config = config.server,
+                           .node = self,
+                           .engine = engine,
+                           .identity = std::shared_ptr<ports::Identity>(std::move(*identity)),
+                           .clock = clock,
+                           .entropy = entropy,
+                           .blocking = blocking,
+                           .shares = std::move(*shares),
+                           .interfaces = &network_interfaces});
+
+  front::LocalPlacement local;
+  front::FrontOptions options;
+  options.self = self;
+  for (const ListenAddress& listen : config.listen) {
+    options.listen.push_back({listen.address, listen.port});
+  }
+  if (pool) pool->prepare(options);
+  front::Front front(std::move(options), config.server, shards, server, server.identity(), *clock,
+                     *entropy, pool ? pool->placement() : local);
+  shards.start();
+  if (auto started = front.start(); !started) return failed(started.error());
+  if (pool) {
+    if (auto started = pool->start(front); !started) return failed(started.error());
+  }
+  auto status = admin::StatusSocket::open(config.runtime_dir, [&] {
+    return status_document({.config = config,
+                            .server = server,
+                            .front = front,
+                            .engine = *engine,
+                            .pool = pool.get()});
+  });
+  if (!status) log::warn("{}; `flotilla status` will not work", status.error());
+  for (const ListenAddress& listen : config.listen) {
+    log::info("serving {} share(s) on {}:{} as \\\\{}", config.server.shares.size(), listen.address,
+              listen.port, config.server.server_name);
+  }
+
+  int signal_number = 0;
+  sigwait(&signals, &signal_number);
+  log::info("signal {}: ending", signal_number);
+  if (status) status->reset();
+  if (pool) pool->leave();
+  front.stop();
+  blocking->stop();
+  if (pool) pool->stop();
+  shards.stop();
+  return 0;
+}
+
+}  // namespace flotilla::app

@@ -1,0 +1,187 @@
+"""Client scenarios of pool_test.py: `scenarios.py NAME ARGS...`, run in the lab's client namespace."""
+import json
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+from smb2 import *  # noqa: E402, F403
+
+FILES = 30  # enough that each of three nodes owns some
+
+
+def stage(name):
+    print(name, flush=True)
+
+
+def wait_for_test():
+    sys.stdin.readline()
+
+
+def expect(got, wanted, what):
+    if got != wanted:
+        raise AssertionError("%s: expected %#x, came %#x" % (what, wanted, got))
+
+
+def fresh(name):
+    return "%s-%d" % (name, time.monotonic_ns())
+
+
+def share_modes(one, two):
+    a, b = Client(one), Client(two)
+    for number in range(FILES):
+        name = fresh("share%d" % number)
+        status, handle, _, _ = a.open(name, access=READ | WRITE, share=0)
+        expect(status, SUCCESS, "first open")
+        expect(b.status_of_open(name), SHARING_VIOLATION, "open through the other node")
+        expect(b.status_of_open(name.upper()), SHARING_VIOLATION, "the same file in other letters")
+        expect(a.close(handle), SUCCESS, "close")
+        expect(b.status_of_open(name, access=READ | WRITE | DELETE, share=0), SUCCESS, "open after the close")
+
+
+def locks(one, two):
+    a, b = Client(one), Client(two)
+    for number in range(FILES):
+        name = fresh("lock%d" % number)
+        _, mine, _, _ = a.open(name, access=READ | WRITE)
+        _, other, _, _ = b.open(name, access=READ | WRITE)
+        expect(a.write(mine, 0, b"0123456789" * 10), SUCCESS, "write")
+        now = LOCK_EXCLUSIVE | LOCK_FAIL_NOW
+        expect(a.lock(mine, 10, 10, now), SUCCESS, "lock")
+        expect(b.lock(other, 15, 10, now), LOCK_NOT_GRANTED, "conflicting lock through the other node")
+        expect(b.read(other, 0, 20)[0], FILE_LOCK_CONFLICT, "read over the lock through the other node")
+        expect(b.write(other, 19, b"x"), FILE_LOCK_CONFLICT, "write over the lock through the other node")
+        expect(b.write(other, 20, b"y"), SUCCESS, "write beside the lock")
+        expect(a.read(mine, 20, 1)[1][0], ord("y"), "the neighbour's byte")
+        expect(a.lock(mine, 10, 10, LOCK_UNLOCK), SUCCESS, "unlock")
+        expect(b.lock(other, 15, 10, now), SUCCESS, "lock after the unlock")
+        expect(a.read(mine, 15, 1)[0], FILE_LOCK_CONFLICT, "read over the new lock")
+        expect(b.close(other), SUCCESS, "close with a lock held")
+        expect(a.read(mine, 15, 1)[0], SUCCESS, "read after the close")
+        expect(a.close(mine), SUCCESS, "close")
+
+
+def lease_break(one, two):
+    a, b = Client(one, dialect=0x0210), Client(two, dialect=0x0210)
+    for number in range(FILES):
+        name, key = fresh("lease%d" % number), new_key()
+        all_three = LEASE_R | LEASE_H | LEASE_W
+        status, handle, state, _ = a.open(name, access=READ | WRITE, lease=(key, all_three))
+        expect(status, SUCCESS, "open with a lease")
+        expect(state, all_three, "granted lease")
+        waiting = b.start_open(name, access=READ)
+        got_key, before, after, flags = a.next_break()
+        assert got_key == key
+        expect(before, all_three, "broken from")
+        expect(after, LEASE_R | LEASE_H, "broken to")
+        expect(flags & 1, 1, "acknowledgment required")
+        # The open must still wait: what is written before the acknowledgment is seen by its reader.
+        expect(a.write(handle, 0, b"flushed before the break was answered"), SUCCESS, "write back")
+        expect(a.acknowledge(key, LEASE_R | LEASE_H), SUCCESS, "acknowledge")
+        status, other, _, _ = b.finish_open(waiting)
+        expect(status, SUCCESS, "the open that waited")
+        assert b.read(other, 0, 7)[1] == b"flushed"
+        b.close(other)
+        a.close(handle)
+
+
+def delete_pending(one, two):
+    a, b = Client(one), Client(two)
+    name = fresh("gone")
+    _, first, _, _ = a.open(name, access=READ | WRITE | DELETE, options=0x1000)
+    _, second, _, _ = b.open(name, access=READ)
+    expect(a.close(first), SUCCESS, "close of the delete-on-close open")
+    expect(a.status_of_open(name, disposition=OPEN), DELETE_PENDING, "open of a delete-pending file")
+    expect(b.read(second, 0, 1)[0], 0xC0000011, "the other open still reads")
+    expect(b.close(second), SUCCESS, "last close")
+    expect(a.status_of_open(name, disposition=OPEN), 0xC0000034, "open of the deleted file")
+
+
+def many_sessions(pool, count):
+    clients = [Client(pool) for _ in range(int(count))]
+    stage("connected")
+    wait_for_test()
+    for number, client in enumerate(clients):
+        expect(client.status_of_open(fresh("spread%d" % number)), SUCCESS, "open")
+
+
+def survive_kill(one, two, dead):
+    a, b, c = Client(one), Client(two), Client(dead)
+    names = [fresh("owner%d" % number) for number in range(FILES)]
+    held = [b.open(name, access=READ | WRITE, share=0)[1] for name in names]
+    theirs = fresh("theirs")
+    expect(c.open(theirs, access=READ | WRITE, share=0)[0], SUCCESS, "open through the node that will die")
+    expect(a.status_of_open(theirs), SHARING_VIOLATION, "while it lives")
+    stage("opened")
+    wait_for_test()
+
+    def still_exclusive(when):
+        for name, handle in zip(names, held):
+            expect(a.status_of_open(name), SHARING_VIOLATION, "an open of a survivor stays exclusive " + when)
+            expect(b.write(handle, 0, when.encode()), SUCCESS, "and stays usable " + when)
+
+    still_exclusive("after the kill")
+    expect(a.status_of_open(theirs), SUCCESS, "what the dead node held is free")
+    stage("survived")
+    wait_for_test()
+    c = Client(dead)
+    still_exclusive("after the return")
+    for name in names:
+        expect(c.status_of_open(name), SHARING_VIOLATION, "through the node that came back")
+    for handle in held:
+        expect(b.close(handle), SUCCESS, "close")
+    for name in names:
+        expect(c.status_of_open(name), SUCCESS, "after the close")
+
+
+def follow_address(pool):
+    client = Client(pool)
+    expect(client.status_of_open(fresh("before")), SUCCESS, "open")
+    stage("connected")
+    wait_for_test()
+    begin = time.monotonic()
+    client.smb._NetBIOSSession.get_socket().settimeout(20)
+    try:
+        while True:  # a request that is under way when the node dies must not hang
+            client.status_of_open(fresh("during"))
+            time.sleep(0.01)
+    except Exception:
+        noticed = time.monotonic() - begin
+    again, took = connect_within(pool, 20)
+    expect(again.status_of_open(fresh("after")), SUCCESS, "open through the moved address")
+    return {"noticed_s": noticed, "reconnected_s": took}
+
+
+def hung_writer(hung, healthy):
+    a, b = Client(hung), Client(healthy)
+    name = fresh("hung")
+    status, handle, _, _ = a.open(name, access=READ | WRITE, share=0)
+    expect(status, SUCCESS, "open through the node that will hang")
+    stage("opened")
+    wait_for_test()
+    status, other, _, _ = b.open(name, access=READ | WRITE, share=0)
+    expect(status, SUCCESS, "open after the hung node was left behind")
+    expect(b.write(other, 0, b"new owner"), SUCCESS, "write")
+    # Sent while the node sleeps: it is in its socket when it wakes up.
+    a.send(9, __import__("struct").pack("<HHIQ", 49, 112, 9, 0) + handle + bytes(16) + b"old owner")
+    stage("taken_over")
+    wait_for_test()
+    time.sleep(2)  # time for the woken node to do the wrong thing
+    content = b.read(other, 0, 9)[1].decode()
+    return {"content": content}
+
+
+def reach(node):
+    expect(Client(node).status_of_open(fresh("reach")), SUCCESS, "open")
+
+
+def refused(node):
+    try:
+        client = Client(node, timeout=5)
+    except Exception:
+        return
+    assert client.status_of_open(fresh("refused")) != SUCCESS
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]](*sys.argv[2:]) or {}))
