@@ -1,5 +1,9 @@
 // Commands, outcomes and effects as bytes between nodes. Decoding is total: any bytes give a value
 // or nothing, and what is decoded encodes to the same bytes.
+//
+// Each value starts with one byte, kCommandVersion; another version decodes to nothing. Integers
+// are little-endian; text and lists start with a 32-bit count; a variant starts with the number of
+// its alternative. What follows the value in `in` is left for the caller.
 #pragma once
 
 #include <optional>

@@ -116,7 +116,8 @@ struct Modify {
   friend bool operator==(const Modify&, const Modify&) = default;
 };
 
-/// A node confirms that it knows and enforces restrictions up to `version`.
+/// A node confirms that it knows and enforces restrictions up to `version`, and that all I/O which
+/// it admitted before (also through opens revoked since) has ended.
 struct RestrictionsKnown {
   std::uint64_t version = 0;
   friend bool operator==(const RestrictionsKnown&, const RestrictionsKnown&) = default;
@@ -133,11 +134,15 @@ struct AssertOpen {
 };
 
 /// Time passes: breaks past their deadline revoke their holders, then resume the waiters.
+/// Answer  as NodeGone's, for an open that was revoked with its deletion
 struct Tick {
   friend bool operator==(const Tick&, const Tick&) = default;
 };
 
 /// Everything of `node` on this file goes: opens, locks, leases, waits, outstanding confirmations.
+/// Answer  Success; Closed with `unlink` where a delete-pending file lost its last open with the
+///         node: the submitter removes `path` and sends Unlinked. Where `request` is zero nobody
+///         would, so the deletion is given up and the file stays.
 struct NodeGone {
   NodeId node;
   friend bool operator==(const NodeGone&, const NodeGone&) = default;
@@ -165,6 +170,7 @@ struct Opened {
   std::uint16_t lease_epoch = 0;  ///< version 2 leases
   bool break_in_progress = false;
   Restrictions restrictions;  ///< the submitter's node enforces these before it answers its client
+  std::uint8_t lease_version = 0;  ///< of the lease, which its first open chose; 0 for no lease
   friend bool operator==(const Opened&, const Opened&) = default;
 };
 
@@ -219,7 +225,8 @@ struct Outbox {
   };
   struct RestrictionsTo {
     NodeId to;
-    Restrictions what;  ///< to be confirmed by RestrictionsKnown
+    Restrictions what;  ///< to be confirmed by RestrictionsKnown, even where no open is left here:
+                        ///< the answers of others wait for it, and it is the fence of a revocation
   };
   struct PendingAt {
     NodeId to;

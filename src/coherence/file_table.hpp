@@ -20,6 +20,8 @@ struct Limits {
   std::uint32_t locks_per_file_max = 100000;
 };
 
+struct FileState;
+
 /// All files whose state one node decides (in the pool: a partition of the files it owns).
 class FileTable {
  public:
@@ -47,6 +49,9 @@ class FileTable {
   [[nodiscard]] Bytes encode_file(const FileKey& key) const;
   /// xor-free digest over all files in key order.
   [[nodiscard]] std::uint64_t digest() const;
+  /// For tests and the invariant checker: borrowed until the next call that is not const; null
+  /// where nothing is known.
+  [[nodiscard]] const FileState* inspect(const FileKey& key) const;
 
  private:
   struct Impl;

@@ -1,0 +1,229 @@
+#include "coherence/caching.hpp"
+
+#include <algorithm>
+
+#include "coherence/share.hpp"
+
+namespace flotilla::coherence {
+namespace {
+
+constexpr CacheRights kAll = kCacheRead | kCacheHandle | kCacheWrite;
+
+constexpr CacheRights without(CacheRights rights, CacheRights gone) noexcept {
+  return static_cast<CacheRights>(rights & ~gone);
+}
+
+/// What a cache can fall to when `keep` of it is left: an oplock knows nothing between RW and R.
+CacheRights reduced(CacheKind kind, CacheRights rights, CacheRights keep) noexcept {
+  CacheRights to = valid_rights(static_cast<CacheRights>(rights & keep));
+  if (kind == CacheKind::Oplock && to != rights) to = to & kCacheRead;
+  return to;
+}
+
+/// The open to notify through; nothing where no client has been told of this cache yet.
+const OpenId* notify_through(const FileState& file, const Cache& cache) {
+  for (const OpenId& open : cache.opens) {
+    const auto it = file.opens.find(open);
+    if (it != file.opens.end() && it->second.answered) return &open;
+  }
+  return nullptr;
+}
+
+void send_break(Turn& turn, const CacheId& id, const Cache& cache, CacheRights to, bool ack) {
+  const OpenId* const open = notify_through(turn.file, cache);
+  if (open == nullptr) return;
+  const NodeId node = turn.file.opens.at(*open).node;
+  turn.out.breaks.push_back({node, Break{*open, cache.kind, id.key, cache.rights, to, ack,
+                                         cache.version == 2 ? cache.epoch : std::uint16_t{0}}});
+}
+
+/// Writes down what is held now. An oplock that fell to nothing is no oplock any more.
+void set_rights(Turn& turn, const CacheId& id, Cache& cache, CacheRights to) {
+  if (cache.rights != to) {
+    turn.cachers_changed = true;
+    turn.look_again = true;
+  }
+  cache.rights = to;
+  if (to != 0 || cache.kind == CacheKind::Lease) return;
+  for (const OpenId open : cache.opens) {
+    const auto it = turn.file.opens.find(open);
+    if (it != turn.file.opens.end()) it->second.cached = false;
+  }
+  turn.file.caches.erase(CacheId{id});
+}
+
+}  // namespace
+
+CacheId lease_id(const ClientGuid& client, const LeaseKey& key) noexcept {
+  return CacheId{OpenId{}, client, key};
+}
+
+bool same_lease(const Open& asked, const CacheId& id) noexcept {
+  return asked.cache.kind == CacheKind::Lease && id == lease_id(asked.client, asked.cache.key);
+}
+
+void take_back(Turn& turn, const CacheId& id, CacheRights keep) {
+  const auto it = turn.file.caches.find(id);
+  if (it == turn.file.caches.end()) return;
+  Cache& cache = it->second;
+  const CacheRights to = reduced(cache.kind, cache.rights, keep);
+  if (to == cache.rights) return;
+  if (cache.breaking) {
+    cache.required = static_cast<CacheRights>(cache.required & to);
+    return;
+  }
+  if (notify_through(turn.file, cache) == nullptr) {
+    set_rights(turn, it->first, cache, to);
+    return;
+  }
+  ++cache.epoch;
+  const bool ack = cache.rights != kCacheRead;
+  send_break(turn, it->first, cache, to, ack);
+  if (!ack) {
+    set_rights(turn, it->first, cache, to);
+    return;
+  }
+  cache.breaking = true;
+  cache.offered = to;
+  cache.required = to;
+  cache.deadline = turn.now + turn.limits.break_timeout;
+}
+
+bool break_handles(Turn& turn, const CacheId& own) {
+  std::vector<CacheId> holders;
+  for (const auto& [id, cache] : turn.file.caches) {
+    if (id != own && (cache.rights & kCacheHandle) != 0) holders.push_back(id);
+  }
+  bool left = false;
+  for (const CacheId& id : holders) {
+    take_back(turn, id, without(kAll, kCacheHandle));
+    const auto it = turn.file.caches.find(id);
+    left = left || (it != turn.file.caches.end() && (it->second.rights & kCacheHandle) != 0);
+  }
+  return left;
+}
+
+void break_readers(Turn& turn, OpenId open) {
+  const auto own = turn.file.opens.find(open);
+  std::vector<CacheId> readers;
+  for (const auto& [id, cache] : turn.file.caches) {
+    if ((cache.rights & kCacheRead) == 0) continue;
+    const bool mine = own != turn.file.opens.end() && own->second.cached && own->second.cache == id;
+    const bool level_ii = cache.kind == CacheKind::Oplock && cache.rights == kCacheRead;
+    if (mine && !level_ii) continue;
+    readers.push_back(id);
+  }
+  for (const CacheId& id : readers) take_back(turn, id, 0);
+}
+
+CacheRights grantable(const FileState& file, const Open& open) {
+  if (open.cache.kind == CacheKind::None || open.directory) return 0;
+  CacheRights rights = valid_rights(open.cache.rights);
+  if (!file.locks.empty()) return 0;
+  const bool lease = open.cache.kind == CacheKind::Lease;
+  for (const auto& [id, other] : file.opens) {
+    if (id == open.open || (other.cached && same_lease(open, other.cache))) continue;
+    // Any other lease, even one broken to nothing, and any open but for attributes.
+    if (other.cached || !is_stat_access(other.access)) rights = without(rights, kCacheWrite);
+  }
+  for (const auto& [id, other] : file.caches) {
+    if (same_lease(open, id) || id.open == open.open) continue;
+    if ((other.rights & kCacheWrite) != 0) return 0;  // left alone by an open for attributes
+    if (lease && other.kind == CacheKind::Oplock) rights = without(rights, kCacheHandle);
+    if (!lease && (other.rights & kCacheHandle) != 0) return 0;
+  }
+  if (!lease && (rights & kCacheWrite) == 0) rights = rights & kCacheRead;
+  return rights;
+}
+
+void grant_cache(Turn& turn, const Open& open) {
+  FileState& file = turn.file;
+  const CacheRights rights = grantable(file, open);
+  if (open.cache.kind == CacheKind::None || open.directory) return;
+  const bool lease = open.cache.kind == CacheKind::Lease;
+  if (!lease && rights == 0) return;
+  const CacheId id =
+      lease ? lease_id(open.client, open.cache.key) : CacheId{open.open, ClientGuid{}, LeaseKey{}};
+  const auto [it, is_new] = file.caches.try_emplace(id);
+  Cache& cache = it->second;
+  cache.opens.insert(std::lower_bound(cache.opens.begin(), cache.opens.end(), open.open),
+                     open.open);
+  OpenState& state = file.opens.at(open.open);
+  state.cached = true;
+  state.cache = id;
+  if (is_new) {
+    cache.kind = open.cache.kind;
+    cache.version = lease ? open.cache.version : std::uint8_t{0};
+    cache.epoch = lease ? static_cast<std::uint16_t>(open.cache.epoch + 1) : std::uint16_t{0};
+    cache.has_parent = lease && open.cache.has_parent;
+    if (cache.has_parent) cache.parent_key = open.cache.parent_key;
+    cache.rights = rights;
+    turn.cachers_changed = turn.cachers_changed || rights != 0;
+    return;
+  }
+  // [MS-SMB2] 3.3.5.9.8: only to a true superset, only all of it, and not while it is broken.
+  const CacheRights asked = valid_rights(open.cache.rights);
+  if (!cache.breaking && rights == asked && (cache.rights & asked) == cache.rights &&
+      asked != cache.rights) {
+    cache.rights = asked;
+    ++cache.epoch;
+    turn.cachers_changed = true;
+  }
+}
+
+void leave_cache(Turn& turn, OpenId open, const OpenState& state) {
+  if (!state.cached) return;
+  const auto it = turn.file.caches.find(state.cache);
+  if (it == turn.file.caches.end()) return;
+  auto& opens = it->second.opens;
+  opens.erase(std::remove(opens.begin(), opens.end(), open), opens.end());
+  turn.look_again = true;
+  turn.cachers_changed = turn.cachers_changed || it->second.rights != 0;
+  if (opens.empty()) turn.file.caches.erase(it);
+}
+
+Outcome acknowledge(Turn& turn, const AcknowledgeBreak& ack) {
+  FileState& file = turn.file;
+  const bool lease = !ack.key.is_zero();
+  CacheId id = lease ? lease_id(ack.client, ack.key) : CacheId{ack.open, {}, {}};
+  if (!lease && file.opens.find(ack.open) == file.opens.end()) return {NtStatus::FileClosed, {}};
+  const auto it = file.caches.find(id);
+  if (it == file.caches.end() || !it->second.breaking) {
+    if (!lease) return {NtStatus::InvalidOplockProtocol, {}};
+    return {it == file.caches.end() ? NtStatus::ObjectNameNotFound : NtStatus::Unsuccessful, {}};
+  }
+  Cache& cache = it->second;
+  const bool accepted = (ack.kept & ~cache.offered) == 0;
+  if (!accepted && lease) return {NtStatus::RequestNotAccepted, {}};
+  // An oplock whose holder answers nonsense is gone, so that nobody waits for it.
+  const CacheRights kept = accepted ? valid_rights(ack.kept) : CacheRights{0};
+  const CacheRights required = cache.required;
+  cache.breaking = false;
+  cache.offered = 0;
+  cache.required = 0;
+  turn.look_again = true;
+  Outcome outcome{NtStatus::Success, BreakAcknowledged{kept}};
+  if (!accepted) outcome = {NtStatus::InvalidOplockProtocol, {}};
+  const CacheRights goal = static_cast<CacheRights>(kept & required);
+  if (goal == kept) {
+    set_rights(turn, id, cache, kept);
+    return outcome;
+  }
+  // The conflict has grown meanwhile: on to the next step under the same epoch, R last.
+  if (cache.rights != kept) turn.cachers_changed = true;
+  cache.rights = kept;
+  if (kept == kCacheRead) {
+    send_break(turn, id, cache, goal, false);
+    set_rights(turn, id, cache, goal);
+    return outcome;
+  }
+  const CacheRights step = reduced(cache.kind, kept, static_cast<CacheRights>(goal | kCacheRead));
+  cache.breaking = true;
+  cache.offered = step;
+  cache.required = goal;
+  cache.deadline = turn.now + turn.limits.break_timeout;
+  send_break(turn, id, cache, step, true);
+  return outcome;
+}
+
+}  // namespace flotilla::coherence

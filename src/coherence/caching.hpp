@@ -1,0 +1,44 @@
+// Oplocks and leases: what may be granted, what a conflict takes back, what an acknowledgment
+// means. An oplock is a lease of one open that knows only R (level II), RW and RWH.
+#pragma once
+
+#include "coherence/turn.hpp"
+
+namespace flotilla::coherence {
+
+/// The part of `rights` that makes sense: nothing without R. [MS-SMB2] 2.2.13.2.8
+[[nodiscard]] constexpr CacheRights valid_rights(CacheRights rights) noexcept {
+  return (rights & kCacheRead) != 0
+             ? static_cast<CacheRights>(rights & (kCacheRead | kCacheHandle | kCacheWrite))
+             : CacheRights{0};
+}
+
+/// Whether `open` asks for a lease that the file knows, and which.
+[[nodiscard]] CacheId lease_id(const ClientGuid& client, const LeaseKey& key) noexcept;
+[[nodiscard]] bool same_lease(const Open& asked, const CacheId& id) noexcept;
+
+/// Takes back all but `keep` from a cache: at once where only R is held or the client knows nothing
+/// yet, else by a break that must be acknowledged; a break in progress is told to go further.
+/// Spec  [MS-SMB2] 3.3.4.6, 3.3.4.7; [MS-FSA] 2.1.4.12 Algorithm to Check for an Oplock Break
+/// Calls the cache may be gone afterwards (an oplock that fell to nothing).
+void take_back(Turn& turn, const CacheId& id, CacheRights keep);
+
+/// Takes handle caching from everybody but `own`. True while somebody still has it.
+[[nodiscard]] bool break_handles(Turn& turn, const CacheId& own);
+
+/// Data or locks change through `open`: read caching of others goes, and the open's own level II
+/// oplock ([MS-FSA] 2.1.5.3); an exclusive oplock or its own lease stays.
+void break_readers(Turn& turn, OpenId open);
+
+/// What `open` could be granted beside what the others hold now.
+/// Spec  [MS-FSA] 2.1.5.18 Server Requests an Oplock
+[[nodiscard]] CacheRights grantable(const FileState& file, const Open& open);
+/// Adds the open (already in the file) to its oplock or lease, new or upgraded.
+void grant_cache(Turn& turn, const Open& open);
+/// Takes the open out of its oplock or lease; with the last open the lease goes.
+void leave_cache(Turn& turn, OpenId open, const OpenState& state);
+
+/// Errors  see [MS-SMB2] 3.3.5.22.1 and 3.3.5.22.2, in command.hpp at AcknowledgeBreak.
+[[nodiscard]] Outcome acknowledge(Turn& turn, const AcknowledgeBreak& ack);
+
+}  // namespace flotilla::coherence

@@ -1,0 +1,21 @@
+// Delete-pending and rename: a name goes only when nobody may still be using it.
+#pragma once
+
+#include "coherence/turn.hpp"
+
+namespace flotilla::coherence {
+
+/// Breaks the handle caching of others first, then marks the file (or takes the mark back).
+/// Spec  [MS-FSA] 2.1.5.14.3 FileDispositionInformation
+[[nodiscard]] Verdict try_delete(Turn& turn, NodeId from, RequestId request,
+                                 const SetDeletePending& asked);
+/// Spec  [MS-FSA] 2.1.5.14.11 FileRenameInformation
+[[nodiscard]] Verdict try_rename(Turn& turn, NodeId from, RequestId request,
+                                 const BeginRename& asked);
+
+/// After opens went: where the last one of a delete-pending file did, `node` is to remove the name
+/// and the answer says so. `open` is the last one.
+[[nodiscard]] Closed after_close(Turn& turn, NodeId node, OpenId open);
+void unlinked(Turn& turn, OpenId open);
+
+}  // namespace flotilla::coherence

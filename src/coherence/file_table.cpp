@@ -1,0 +1,298 @@
+#include "coherence/file_table.hpp"
+
+#include <map>
+#include <set>
+#include <type_traits>
+
+#include "coherence/caching.hpp"
+#include "coherence/deletion.hpp"
+#include "coherence/locks.hpp"
+#include "coherence/recovery.hpp"
+#include "coherence/turn.hpp"
+
+namespace flotilla::coherence {
+namespace {
+
+/// One lease key of a client names one file; [MS-SMB2] 3.3.5.9.8.
+struct LeaseName {
+  ClientGuid client;
+  LeaseKey key;
+  friend auto operator<=>(const LeaseName&, const LeaseName&) = default;
+};
+
+struct Entry {
+  FileState state;
+  bool timed = false;
+  MonoTime deadline;  ///< where `timed`: as the table's index has it
+};
+
+template <class... F>
+struct Overload : F... {
+  using F::operator()...;
+};
+
+}  // namespace
+
+struct FileTable::Impl {
+  explicit Impl(Limits limits_in) : limits(limits_in) {}
+
+  Limits limits;
+  std::map<FileKey, Entry> files;
+  std::set<std::pair<MonoTime, FileKey>> deadlines;
+  std::map<LeaseName, FileKey> leases;
+  std::uint64_t version_counter = 0;
+  std::size_t opens = 0;
+
+  void carry_out(Turn& turn, const Command& command);
+  void open(Turn& turn, const Command& command, const Open& body);
+  void wait_or_answer(Turn& turn, const Command& command, const Verdict& verdict, Waiter&& waiter);
+  void index_deadline(const FileKey& key, Entry& entry);
+  void index_leases(const FileKey& key, const std::vector<LeaseName>& before,
+                    const FileState& state);
+  bool lease_elsewhere(const FileKey& key, const Open& body) const;
+};
+
+namespace {
+
+std::vector<LeaseName> leases_of(const FileState& state) {
+  std::vector<LeaseName> names;
+  for (const auto& [id, cache] : state.caches) {
+    if (cache.kind == CacheKind::Lease) names.push_back({id.client, id.key});
+  }
+  return names;
+}
+
+/// Whether the command can bring a file into being; all others find nothing.
+bool creates(const Body& body) {
+  return std::holds_alternative<Open>(body) || std::holds_alternative<AssertOpen>(body);
+}
+
+NtStatus status_where_unknown(const Body& body) {
+  return std::visit(Overload{
+                        [](const Cancel&) { return NtStatus::Success; },
+                        [](const Unlinked&) { return NtStatus::Success; },
+                        [](const RestrictionsKnown&) { return NtStatus::Success; },
+                        [](const Tick&) { return NtStatus::Success; },
+                        [](const NodeGone&) { return NtStatus::Success; },
+                        [](const BeginRename& body_in) {
+                          return body_in.open.raw() == 0 ? NtStatus::Success : NtStatus::FileClosed;
+                        },
+                        [](const AcknowledgeBreak& ack) {
+                          return ack.key.is_zero() ? NtStatus::FileClosed
+                                                   : NtStatus::ObjectNameNotFound;
+                        },
+                        [](const auto&) { return NtStatus::FileClosed; },
+                    },
+                    body);
+}
+
+}  // namespace
+
+FileTable::FileTable(Limits limits) : impl_(std::make_unique<Impl>(limits)) {}
+FileTable::FileTable(FileTable&&) noexcept = default;
+FileTable& FileTable::operator=(FileTable&&) noexcept = default;
+FileTable::~FileTable() = default;
+
+bool FileTable::Impl::lease_elsewhere(const FileKey& key, const Open& body) const {
+  if (body.cache.kind != CacheKind::Lease) return false;
+  const auto it = leases.find({body.client, body.cache.key});
+  return it != leases.end() && it->second != key;
+}
+
+void FileTable::Impl::wait_or_answer(Turn& turn, const Command& command, const Verdict& verdict,
+                                     Waiter&& waiter) {
+  if (verdict.waits) {
+    turn.file.waiters.push_back(std::move(waiter));
+    if (command.request.raw() != 0) turn.out.pendings.push_back({command.from, command.request});
+  } else if (verdict.status != NtStatus::Success) {
+    turn.reply(command.from, command.request, {verdict.status, {}});
+  }
+}
+
+void FileTable::Impl::open(Turn& turn, const Command& command, const Open& body) {
+  if (lease_elsewhere(command.key, body)) {
+    turn.reply(command.from, command.request, {NtStatus::InvalidParameter, {}});
+    return;
+  }
+  const Verdict verdict = try_open(turn, command.from, command.request, body, false);
+  wait_or_answer(turn, command, verdict, {command.from, command.request, body});
+}
+
+void FileTable::Impl::carry_out(Turn& turn, const Command& command) {
+  const NodeId from = command.from;
+  const RequestId request = command.request;
+  FileState& file = turn.file;
+  const auto plain = [&](NtStatus status) { turn.reply(from, request, {status, {}}); };
+  const auto lost = [&](const Closed& closed) {
+    Outcome outcome;
+    if (closed.unlink) outcome.answer = closed;
+    turn.reply(from, request, std::move(outcome));
+  };
+  std::visit(
+      Overload{
+          [&](const Open& body) { open(turn, command, body); },
+          [&](const Close& body) {
+            if (!remove_open(turn, body.open)) return plain(NtStatus::FileClosed);
+            Outcome outcome{NtStatus::Success, after_close(turn, from, body.open)};
+            if (turn.locks_changed) return turn.reply_when_known(from, request, std::move(outcome));
+            turn.reply(from, request, std::move(outcome));
+          },
+          [&](const Unlinked& body) {
+            unlinked(turn, body.open);
+            plain(NtStatus::Success);
+          },
+          [&](const Lock& body) {
+            wait_or_answer(turn, command, try_lock(turn, from, request, body),
+                           {from, request, body});
+          },
+          [&](const Cancel& body) {
+            std::erase_if(file.waiters, [&](const Waiter& waiter) {
+              if (waiter.from != from || waiter.request != body.request) return false;
+              turn.reply(from, waiter.request, {NtStatus::Cancelled, {}});
+              return true;
+            });
+            plain(NtStatus::Success);
+          },
+          [&](const AcknowledgeBreak& body) { turn.reply(from, request, acknowledge(turn, body)); },
+          [&](const SetDeletePending& body) {
+            wait_or_answer(turn, command, try_delete(turn, from, request, body),
+                           {from, request, body});
+          },
+          [&](const BeginRename& body) {
+            wait_or_answer(turn, command, try_rename(turn, from, request, body),
+                           {from, request, body});
+          },
+          [&](const Renamed& body) {
+            if (!file.opens.contains(body.open)) return plain(NtStatus::FileClosed);
+            file.path = body.path;
+            plain(NtStatus::Success);
+          },
+          [&](const Modify& body) {
+            if (!file.opens.contains(body.open)) return plain(NtStatus::FileClosed);
+            break_readers(turn, body.open);
+            plain(NtStatus::Success);
+          },
+          [&](const RestrictionsKnown& body) {
+            confirm(turn, from, body.version);
+            plain(NtStatus::Success);
+          },
+          [&](const AssertOpen& body) { turn.reply(from, request, assert_open(turn, from, body)); },
+          [&](const Tick&) { lost(expire_breaks(turn, from, request.raw() != 0)); },
+          [&](const NodeGone& body) { lost(node_gone(turn, body.node, from, request.raw() != 0)); },
+      },
+      command.body);
+}
+
+void FileTable::Impl::index_deadline(const FileKey& key, Entry& entry) {
+  bool timed = false;
+  MonoTime earliest;
+  for (const auto& [id, cache] : entry.state.caches) {
+    if (!cache.breaking) continue;
+    if (!timed || cache.deadline < earliest) earliest = cache.deadline;
+    timed = true;
+  }
+  if (timed == entry.timed && (!timed || earliest == entry.deadline)) return;
+  if (entry.timed) deadlines.erase({entry.deadline, key});
+  if (timed) deadlines.insert({earliest, key});
+  entry.timed = timed;
+  entry.deadline = earliest;
+}
+
+void FileTable::Impl::index_leases(const FileKey& key, const std::vector<LeaseName>& before,
+                                   const FileState& state) {
+  for (const LeaseName& name : before) {
+    const auto it = leases.find(name);
+    if (state.caches.contains(lease_id(name.client, name.key))) continue;
+    if (it != leases.end() && it->second == key) leases.erase(it);
+  }
+  for (const LeaseName& name : leases_of(state)) leases.try_emplace(name, key);
+}
+
+void FileTable::apply(const Command& command, Outbox& out) {
+  out.key = command.key;
+  auto it = impl_->files.find(command.key);
+  if (it == impl_->files.end()) {
+    if (!creates(command.body)) {
+      if (command.request.raw() != 0) {
+        Outcome outcome{status_where_unknown(command.body), {}};
+        out.replies.push_back({command.from, command.request, std::move(outcome)});
+      }
+      return;
+    }
+    it = impl_->files.try_emplace(command.key).first;
+  }
+  Entry& entry = it->second;
+  FileState& file = entry.state;
+  const std::size_t opens_before = file.opens.size();
+  const std::vector<LeaseName> leases_before = leases_of(file);
+  Turn turn{file, out, impl_->limits, command.now, impl_->version_counter, {}, {}, {}, {}, {}};
+  impl_->carry_out(turn, command);
+  resume_waiters(turn);
+  settle(turn);
+  impl_->opens = impl_->opens - opens_before + file.opens.size();
+  impl_->index_leases(command.key, leases_before, file);
+  impl_->index_deadline(command.key, entry);
+  if (file.empty()) impl_->files.erase(it);
+}
+
+std::optional<MonoTime> FileTable::next_deadline() const {
+  if (impl_->deadlines.empty()) return std::nullopt;
+  return impl_->deadlines.begin()->first;
+}
+
+std::vector<FileKey> FileTable::due(MonoTime now) const {
+  std::vector<FileKey> keys;
+  for (const auto& [deadline, key] : impl_->deadlines) {
+    if (deadline > now) break;
+    keys.push_back(key);
+  }
+  return keys;
+}
+
+std::vector<FileKey> FileTable::files() const {
+  std::vector<FileKey> keys;
+  keys.reserve(impl_->files.size());
+  for (const auto& [key, entry] : impl_->files) keys.push_back(key);
+  return keys;
+}
+
+std::size_t FileTable::file_count() const noexcept { return impl_->files.size(); }
+std::size_t FileTable::open_count() const noexcept { return impl_->opens; }
+
+void FileTable::forget(const FileKey& key) {
+  const auto it = impl_->files.find(key);
+  if (it == impl_->files.end()) return;
+  Entry& entry = it->second;
+  impl_->opens -= entry.state.opens.size();
+  impl_->index_leases(key, leases_of(entry.state), FileState{});
+  if (entry.timed) impl_->deadlines.erase({entry.deadline, key});
+  impl_->files.erase(it);
+}
+
+const FileState* FileTable::inspect(const FileKey& key) const {
+  const auto it = impl_->files.find(key);
+  return it == impl_->files.end() ? nullptr : &it->second.state;
+}
+
+Bytes FileTable::encode_file(const FileKey& key) const {
+  Bytes bytes;
+  if (const FileState* const file = inspect(key)) encode_state(*file, bytes);
+  return bytes;
+}
+
+std::uint64_t FileTable::digest() const {
+  std::uint64_t digest = 0;
+  Bytes bytes;
+  for (const auto& [key, entry] : impl_->files) {
+    bytes.clear();
+    encode_state(entry.state, bytes);
+    digest = mix64(digest + hash_of(key) + bytes.size());
+    bytes.resize((bytes.size() + 7) / 8 * 8);
+    for (std::size_t at = 0; at < bytes.size(); at += 8) {
+      digest = mix64(digest + 0x9E3779B97F4A7C15ULL + load_le<std::uint64_t>(bytes.data() + at));
+    }
+  }
+  return digest;
+}
+
+}  // namespace flotilla::coherence

@@ -1,0 +1,171 @@
+// Restrictions: locks and cached reads that every node must mind, and answers that wait until it
+// does. DESIGN.md section 3, "Grants that restrict others".
+#include <algorithm>
+
+#include "coherence/share.hpp"
+#include "coherence/turn.hpp"
+
+namespace flotilla::coherence {
+namespace {
+
+void add(std::vector<NodeId>& nodes, NodeId node) {
+  const auto it = std::lower_bound(nodes.begin(), nodes.end(), node);
+  if (it == nodes.end() || *it != node) nodes.insert(it, node);
+}
+
+/// Nodes whose clients can act on the file now, ascending.
+std::vector<NodeId> nodes_with_opens(const FileState& file, bool writers_only) {
+  std::vector<NodeId> nodes;
+  for (const auto& [id, open] : file.opens) {
+    if (!open.answered) continue;
+    if (writers_only && (open.access & kChangesData) == 0) continue;
+    add(nodes, open.node);
+  }
+  return nodes;
+}
+
+/// What this answer must wait for.
+std::vector<Awaited> wanted_by(const FileState& file, const HeldReply& reply) {
+  const bool opened = reply.open.raw() != 0;
+  const bool all_nodes = !opened;
+  bool writers = !opened;
+  if (opened) {
+    const OpenState& open = file.opens.at(reply.open);
+    const auto cache = open.cached ? file.caches.find(open.cache) : file.caches.end();
+    writers = cache != file.caches.end() && (cache->second.rights & kCacheRead) != 0;
+  }
+  const std::vector<NodeId> busy =
+      writers ? nodes_with_opens(file, !all_nodes) : std::vector<NodeId>{};
+  std::vector<Awaited> missing;
+  for (const auto& [node, knowledge] : file.nodes) {
+    const bool concerned = std::binary_search(busy.begin(), busy.end(), node);
+    const std::uint64_t version = concerned ? knowledge.sent : knowledge.fence;
+    if (knowledge.known < version) missing.push_back({node, version});
+  }
+  return missing;
+}
+
+Outcome opened_now(FileState& file, OpenState& open) {
+  Opened opened;
+  if (open.cached) {
+    const Cache& cache = file.caches.at(open.cache);
+    opened.kind = cache.kind;
+    opened.rights = cache.rights;
+    opened.lease_epoch = cache.version == 2 ? cache.epoch : std::uint16_t{0};
+    opened.break_in_progress = cache.breaking;
+    opened.lease_version = cache.version;
+  }
+  opened.restrictions = restrictions_of(file);
+  return {NtStatus::Success, std::move(opened)};
+}
+
+void send(Turn& turn, HeldReply& reply) {
+  FileState& file = turn.file;
+  if (reply.open.raw() == 0) {
+    turn.reply(reply.to, reply.request, std::move(reply.outcome));
+    return;
+  }
+  const auto it = file.opens.find(reply.open);
+  if (it == file.opens.end()) return;
+  const bool first = std::none_of(file.opens.begin(), file.opens.end(), [&](const auto& entry) {
+    return entry.second.answered && entry.second.node == it->second.node;
+  });
+  turn.reply(reply.to, reply.request, opened_now(file, it->second));
+  it->second.answered = true;
+  if (!first) return;
+  // The node's first open brings it all that there is to know.
+  NodeKnowledge& knowledge = file.nodes[it->second.node];
+  if (knowledge.known >= knowledge.fence) knowledge.known = file.version;
+  knowledge.sent = std::max(knowledge.sent, file.version);
+}
+
+/// Sends what waits for nobody any more, in order.
+void release(Turn& turn) {
+  for (std::size_t i = 0; i < turn.file.held.size();) {
+    if (!turn.file.held[i].missing.empty()) {
+      ++i;
+      continue;
+    }
+    HeldReply reply = std::move(turn.file.held[i]);
+    turn.file.held.erase(turn.file.held.begin() + static_cast<std::ptrdiff_t>(i));
+    send(turn, reply);
+  }
+}
+
+void forget_idle_nodes(FileState& file) {
+  const std::vector<NodeId> busy = nodes_with_opens(file, false);
+  std::erase_if(file.nodes, [&](const auto& entry) {
+    return entry.second.known >= entry.second.sent &&
+           !std::binary_search(busy.begin(), busy.end(), entry.first);
+  });
+}
+
+}  // namespace
+
+Restrictions restrictions_of(const FileState& file) {
+  Restrictions all;
+  all.version = file.version;
+  all.locks = file.locks;
+  for (const auto& [id, cache] : file.caches) {
+    // Who also caches writes is alone with opens that change nothing: no write would break it.
+    if ((cache.rights & kCacheRead) == 0 || (cache.rights & kCacheWrite) != 0) continue;
+    if (cache.opens.empty()) continue;
+    const auto open = file.opens.find(cache.opens.front());
+    if (open == file.opens.end()) continue;
+    all.cachers.push_back({cache.opens.front(), open->second.client, id.key});
+  }
+  return all;
+}
+
+void settle(Turn& turn) {
+  FileState& file = turn.file;
+  if (turn.locks_changed || turn.cachers_changed || !turn.fenced.empty()) {
+    file.version = ++turn.version_counter;
+    std::vector<NodeId> told = nodes_with_opens(file, !turn.locks_changed);
+    for (const NodeId node : turn.fenced) {
+      add(told, node);
+      file.nodes[node].fence = file.version;
+    }
+    for (const NodeId node : told) {
+      file.nodes[node].sent = file.version;
+      turn.out.restrictions.push_back({node, restrictions_of(file)});
+    }
+  }
+  for (HeldReply& reply : turn.answers) {
+    reply.missing = wanted_by(file, reply);
+    if (reply.missing.empty()) {
+      send(turn, reply);
+    } else {
+      file.held.push_back(std::move(reply));
+    }
+  }
+  turn.answers.clear();
+  turn.locks_changed = turn.cachers_changed = false;
+  turn.fenced.clear();
+  forget_idle_nodes(file);
+}
+
+void confirm(Turn& turn, NodeId node, std::uint64_t version) {
+  FileState& file = turn.file;
+  const auto it = file.nodes.find(node);
+  if (it == file.nodes.end()) return;
+  it->second.known = std::max(it->second.known, std::min(version, it->second.sent));
+  for (HeldReply& reply : file.held) {
+    std::erase_if(reply.missing, [&](const Awaited& awaited) {
+      return awaited.node == node && awaited.version <= it->second.known;
+    });
+  }
+  release(turn);
+}
+
+void confirm_gone(Turn& turn, NodeId node) {
+  FileState& file = turn.file;
+  std::erase_if(file.held, [&](const HeldReply& reply) { return reply.to == node; });
+  file.nodes.erase(node);
+  for (HeldReply& reply : file.held) {
+    std::erase_if(reply.missing, [&](const Awaited& awaited) { return awaited.node == node; });
+  }
+  release(turn);
+}
+
+}  // namespace flotilla::coherence

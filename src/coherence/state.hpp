@@ -1,0 +1,116 @@
+// What is known about one file. Ordered containers only: two nodes that hold the same state encode
+// the same bytes. The rules are in share.hpp, caching.hpp, locks.hpp, deletion.hpp and turn.hpp.
+#pragma once
+
+#include <compare>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.hpp"
+#include "coherence/command.hpp"
+
+namespace flotilla::coherence {
+
+/// Names one oplock (`open` set, the rest zero) or one lease (`open` zero).
+struct CacheId {
+  OpenId open;
+  ClientGuid client;
+  LeaseKey key;
+  friend auto operator<=>(const CacheId&, const CacheId&) = default;
+};
+
+/// One oplock or lease. Its life is drawn in docs/coherence.md.
+/// `rights`    held by the client until it acknowledges, whatever has been offered
+/// `breaking`  a break is out that must be acknowledged; then `offered` is what the client may keep
+///             of it and `required` (a subset) what the conflict leaves it in the end
+/// `opens`     ascending; one for an oplock
+struct Cache {
+  CacheKind kind = CacheKind::Oplock;
+  std::uint8_t version = 0;
+  std::uint16_t epoch = 0;
+  CacheRights rights = 0;
+  CacheRights offered = 0;
+  CacheRights required = 0;
+  bool breaking = false;
+  bool has_parent = false;
+  LeaseKey parent_key;
+  MonoTime deadline;
+  std::vector<OpenId> opens;
+  friend bool operator==(const Cache&, const Cache&) = default;
+};
+
+/// `answered`  Opened has left for the node; before that its client knows nothing of it
+struct OpenState {
+  NodeId node;
+  ClientGuid client;
+  SessionId session;
+  AccessMask access = 0;
+  ShareAccess share = 0;
+  bool directory = false;
+  bool delete_on_close = false;
+  bool answered = false;
+  bool cached = false;
+  CacheId cache;  ///< where `cached`
+  friend bool operator==(const OpenState&, const OpenState&) = default;
+};
+
+/// A command that waits for a client's acknowledgment or for a lock to go.
+struct Waiter {
+  NodeId from;
+  RequestId request;
+  std::variant<Open, Lock, BeginRename, SetDeletePending> what;
+  friend bool operator==(const Waiter&, const Waiter&) = default;
+};
+
+/// A node that has yet to confirm restrictions `version`.
+struct Awaited {
+  NodeId node;
+  std::uint64_t version = 0;
+  friend auto operator<=>(const Awaited&, const Awaited&) = default;
+};
+
+/// An answer that waits for the confirmations in `missing` (ascending, one for a node).
+/// `open`   not zero: an Opened, which is made out when it leaves
+struct HeldReply {
+  NodeId to;
+  RequestId request;
+  OpenId open;
+  Outcome outcome;
+  std::vector<Awaited> missing;
+  friend bool operator==(const HeldReply&, const HeldReply&) = default;
+};
+
+/// What a node was told and has confirmed. `fence` is the version whose confirmation shows that
+/// revoked opens of the node do no more I/O; every Opened waits for it.
+struct NodeKnowledge {
+  std::uint64_t sent = 0;
+  std::uint64_t known = 0;
+  std::uint64_t fence = 0;
+  friend bool operator==(const NodeKnowledge&, const NodeKnowledge&) = default;
+};
+
+struct FileState {
+  std::string path;
+  std::map<OpenId, OpenState> opens;
+  std::map<CacheId, Cache> caches;
+  std::vector<HeldLock> locks;  ///< in the order of their grants
+  std::vector<Waiter> waiters;  ///< first come, first looked at
+  std::vector<HeldReply> held;
+  std::map<NodeId, NodeKnowledge> nodes;
+  std::uint64_t version = 0;  ///< of the restrictions
+  bool delete_pending = false;
+  bool unlinking = false;  ///< the name is being removed by `unlink_node` for `unlink_open`
+  NodeId unlink_node;
+  OpenId unlink_open;
+
+  [[nodiscard]] bool empty() const noexcept {
+    return opens.empty() && waiters.empty() && held.empty() && !unlinking;
+  }
+};
+
+/// Canonical bytes of a file's state; equal bytes, equal state.
+void encode_state(const FileState& file, Bytes& out);
+
+}  // namespace flotilla::coherence
