@@ -1,0 +1,245 @@
+#include "auth/user_db.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "auth/test_client.hpp"
+#include "auth/tokens.hpp"
+#include "auth/user_store.hpp"
+
+namespace flotilla::auth {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class UserFile : public testing::Test {
+ protected:
+  UserFile() {
+    char name[] = "/tmp/flotilla_users_XXXXXX";
+    folder_ = ::mkdtemp(name);
+    path_ = folder_ / "users";
+  }
+  ~UserFile() override { std::filesystem::remove_all(folder_); }
+
+  void write(std::string_view text, unsigned mode = 0600) const {
+    std::ofstream(path_) << text;
+    ::chmod(path_.c_str(), mode);
+  }
+  static User user(std::string name, std::string_view password = "Secret123") {
+    User out;
+    out.name = std::move(name);
+    out.nt_hash = *nt_hash_of_password(password);
+    return out;
+  }
+  static std::expected<void, Message> add(const std::filesystem::path& path, User who) {
+    return UserDb::edit(path, [&](UserDb& db) { return db.put(who); });
+  }
+
+  std::filesystem::path folder_;
+  std::filesystem::path path_;
+};
+
+TEST_F(UserFile, WhatIsSavedIsLoadedAgainAndOnlyTheOwnerMayReadIt) {
+  User with_ids = user("J\xC3\xA4ger");
+  with_ids.uid = 1001;
+  with_ids.gid = 100;
+  with_ids.disabled = true;
+  ASSERT_TRUE(add(path_, user("tester")));
+  ASSERT_TRUE(add(path_, with_ids));
+  struct stat info{};
+  ASSERT_EQ(::stat(path_.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+  const auto db = UserDb::load(path_);
+  ASSERT_TRUE(db) << db.error();
+  ASSERT_EQ(db->users().size(), 2U);
+  const User* found = db->find("J\xC3\x84GER");
+  ASSERT_NE(found, nullptr) << "names are compared without case";
+  EXPECT_EQ(found->uid, 1001U);
+  EXPECT_EQ(found->gid, 100U);
+  EXPECT_TRUE(found->disabled);
+  EXPECT_EQ(db->find("tester")->nt_hash, user("x").nt_hash);
+  EXPECT_FALSE(db->find("tester")->uid);
+}
+
+TEST_F(UserFile, ThePasswordIsNowhereInTheFile) {
+  ASSERT_TRUE(add(path_, user("tester", "Secret123")));
+  std::ifstream file(path_);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_EQ(text.find("Secret123"), text.npos);
+}
+
+TEST_F(UserFile, AddingANameAgainReplacesItAndRemovingTellsWhetherItWasThere) {
+  ASSERT_TRUE(add(path_, user("tester", "one")));
+  ASSERT_TRUE(add(path_, user("TESTER", "two")));
+  auto db = *UserDb::load(path_);
+  ASSERT_EQ(db.users().size(), 1U);
+  EXPECT_EQ(db.users()[0].name, "TESTER");
+  EXPECT_TRUE(db.remove("tester"));
+  EXPECT_FALSE(db.remove("tester"));
+}
+
+TEST_F(UserFile, AMissingFileIsAnEmptyDatabase) {
+  const auto db = UserDb::load(path_);
+  ASSERT_TRUE(db);
+  EXPECT_TRUE(db->users().empty());
+}
+
+TEST_F(UserFile, AFileThatOthersMayReadIsRefused) {
+  write("", 0644);
+  const auto db = UserDb::load(path_);
+  ASSERT_FALSE(db);
+  EXPECT_THAT(db.error(), HasSubstr("chmod 600"));
+}
+
+TEST_F(UserFile, ABadLineIsNamedWithFileLineAndWhatWasExpected) {
+  const std::string hash(32, 'a');
+  struct Row {
+    std::string text;
+    std::string expected;
+  };
+  const Row rows[] = {
+      {"# comment\n\ntester\n", "users:3: expected NAME:NTHASH:UID:GID:FLAGS, found 1 field"},
+      {"tester:Secret123:::\n", "users:1: expected 32 hexadecimal digits"},
+      {"tester:" + hash + ":1::\n", "users:1: expected both UID and GID"},
+      {"tester:" + hash + ":x:1:\n", "users:1: expected numbers"},
+      {"tester:" + hash + ":4294967295:1:\n", "users:1: expected numbers"},
+      {"tester:" + hash + ":::X\n", "users:1: expected nothing or D"},
+      {"a/b:" + hash + ":::\n", "users:1: a user name holds none of"},
+      {"a:" + hash + ":::\nA:" + hash + ":::\n", "users:2: user A stands in this file twice"},
+      {"tester:" + std::string(31, 'a') + "g:::\n", "users:1: expected 32 hexadecimal digits"},
+  };
+  for (const Row& row : rows) {
+    const auto db = UserDb::parse(row.text, "users");
+    ASSERT_FALSE(db) << row.text;
+    EXPECT_THAT(db.error(), StartsWith(row.expected));
+    EXPECT_THAT(db.error(), testing::Not(HasSubstr("Secret123")));
+  }
+}
+
+TEST(UserName, HoldsNothingThatWindowsForbids) {
+  for (const char* good : {"a", "tester", "Max Mustermann", "\xD0\xB6", "o'neil", "svc-backup$"}) {
+    EXPECT_TRUE(check_user_name(good)) << good;
+  }
+  for (const char* bad :
+       {"", "a\\b", "a/b", "a:b", "a@b", "a*", "a\nb", " a", "a ", "a.", "\xFF"}) {
+    EXPECT_FALSE(check_user_name(bad)) << bad;
+  }
+  EXPECT_FALSE(check_user_name(std::string(65, 'a')));
+}
+
+TEST_F(UserFile, APasswordFileIsOneLineWhoseNewlineDoesNotCount) {
+  write("Secret123\n");
+  EXPECT_EQ(read_password_file(path_), "Secret123");
+  write("Secret123");
+  EXPECT_EQ(read_password_file(path_), "Secret123");
+  write(" with spaces \r\n");
+  EXPECT_EQ(read_password_file(path_), " with spaces ");
+  write("");
+  EXPECT_FALSE(read_password_file(path_));
+  write("two\nlines\n");
+  EXPECT_FALSE(read_password_file(path_));
+  EXPECT_FALSE(read_password_file(folder_ / "missing"));
+}
+
+TEST_F(UserFile, AStoreSeesUsersThatAreAddedWhileItServes) {
+  UserStore store(path_, {});
+  ASSERT_TRUE(store.load());
+  EXPECT_FALSE(store.find("late"));
+  ASSERT_TRUE(add(path_, user("late")));
+  EXPECT_TRUE(store.find("LATE"));
+  ASSERT_TRUE(UserDb::edit(path_, [](UserDb& db) -> std::expected<void, Message> {
+    (void)db.remove("late");
+    return {};
+  }));
+  EXPECT_FALSE(store.find("late"));
+}
+
+TEST_F(UserFile, AStoreKeepsItsUsersWhenTheFileTurnsBad) {
+  ASSERT_TRUE(add(path_, user("tester")));
+  UserStore store(path_, {});
+  ASSERT_TRUE(store.load());
+  write("rubbish\n");
+  EXPECT_TRUE(store.find("tester"));
+  UserStore fresh(path_, {});
+  EXPECT_FALSE(fresh.load()) << "but does not start with a bad one";
+}
+
+TEST_F(UserFile, UsersOfTheCommandLineWin) {
+  ASSERT_TRUE(add(path_, user("tester", "file")));
+  UserStore store(path_, {user("Tester", "flag")});
+  ASSERT_TRUE(store.load());
+  EXPECT_EQ(store.find("tester")->nt_hash, user("x", "flag").nt_hash);
+  EXPECT_EQ(store.all().size(), 1U);
+}
+
+const ports::IdMap kIds({1, 2, 3});
+
+TEST(Tokens, AUnixAccountOfTheNameWinsOverTheDatabasesIds) {
+  const TokenMaker maker(kIds, "FLOTILLA", [](std::string_view name) -> std::optional<UnixAccount> {
+    if (name != "alice") return std::nullopt;
+    return UnixAccount{"alice", 1000, 100, {100, 27}};
+  });
+  User alice;
+  alice.name = "alice";
+  alice.uid = 7;
+  alice.gid = 8;
+  const auto token = maker.of_user(alice);
+  EXPECT_EQ(token->uid, 1000U);
+  EXPECT_EQ(token->gid, 100U);
+  EXPECT_THAT(token->groups, testing::ElementsAre(100U, 27U));
+  EXPECT_EQ(token->user_sid.to_string(), "S-1-5-21-1-2-3-3000");
+  EXPECT_EQ(token->group_sids.front().to_string(), "S-1-5-21-1-2-3-1201");
+  EXPECT_THAT(token->group_sids, testing::Contains(wire::well_known::kAuthenticatedUsers));
+  EXPECT_THAT(token->group_sids, testing::Contains(wire::well_known::unix_group(27)));
+
+  User bob = alice;
+  bob.name = "bob";
+  EXPECT_EQ(maker.of_user(bob)->uid, 7U);
+  EXPECT_FALSE(maker.of_user(bob)->use_share_owner);
+
+  User carol;
+  carol.name = "carol";
+  const auto owner = maker.of_user(carol);
+  EXPECT_TRUE(owner->use_share_owner);
+  User carol_again;
+  carol_again.name = "CAROL";
+  EXPECT_EQ(maker.of_user(carol_again)->user_sid, owner->user_sid);
+  EXPECT_EQ(maker.of_account("nobody here", "REALM"), nullptr);
+}
+
+TEST(Tokens, RootIsFoundInThisMachinesAccounts) {
+  const auto root = find_unix_account("ROOT");
+  ASSERT_TRUE(root);
+  EXPECT_EQ(root->uid, 0U);
+  EXPECT_THAT(root->groups, testing::Contains(root->gid));
+  EXPECT_FALSE(find_unix_account("no-such-account-here"));
+  EXPECT_FALSE(find_unix_account(""));
+}
+
+TEST(IdMap, EveryIdComesBackAndUsersAreNotGroups) {
+  for (const std::uint32_t id : {0U, 1U, 1000U, 65534U, 536866816U, 536866817U, 4294967294U}) {
+    EXPECT_EQ(kIds.uid_of(kIds.user_sid(id)), id);
+    EXPECT_EQ(kIds.gid_of(kIds.group_sid(id)), id);
+    EXPECT_FALSE(kIds.uid_of(kIds.group_sid(id))) << id;
+    EXPECT_FALSE(kIds.gid_of(kIds.user_sid(id))) << id;
+  }
+  EXPECT_EQ(kIds.uid_of(wire::well_known::unix_user(5)), 5U);
+  EXPECT_FALSE(kIds.uid_of(wire::well_known::kEveryone));
+  EXPECT_FALSE(kIds.uid_of(ports::IdMap({9, 9, 9}).user_sid(5))) << "of another machine";
+  EXPECT_FALSE(kIds.uid_of(*kIds.machine_sid().with_rid(501)));
+}
+
+TEST(IdMap, TheMachineSidDependsOnTheServersNameWithoutCaseOnly) {
+  EXPECT_EQ(ports::IdMap::of_server_name("flotilla").machine(),
+            ports::IdMap::of_server_name("FLOTILLA").machine());
+  EXPECT_NE(ports::IdMap::of_server_name("OTHER").machine(),
+            ports::IdMap::of_server_name("FLOTILLA").machine());
+}
+
+}  // namespace
+}  // namespace flotilla::auth
