@@ -24,7 +24,7 @@ target_compile_definitions(boost_headers INTERFACE BOOST_ASIO_NO_DEPRECATED
 
 add_library(flotilla_options INTERFACE)
 target_compile_options(flotilla_options INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
-  -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
+  -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these inside its own headers once sanitizers or -O3 inline them.
   target_compile_options(flotilla_options INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow
