@@ -32,6 +32,7 @@ namespace flotilla {
   X(EndOfFile, 0xC0000011)                          \
   X(MoreProcessingRequired, 0xC0000016)             \
   X(NoMemory, 0xC0000017)                           \
+  X(InvalidViewSize, 0xC000001F)                    \
   X(AccessDenied, 0xC0000022)                       \
   X(BufferTooSmall, 0xC0000023)                     \
   X(ObjectNameInvalid, 0xC0000033)                  \
@@ -104,6 +105,7 @@ namespace flotilla {
   X(IoReparseTagNotHandled, 0xC0000279)             \
   X(FileNotAvailable, 0xC0000467)                   \
   X(InvalidLockRange, 0xC00001A1)                   \
+  X(FsDriverRequired, 0xC000019C)                   \
   X(InvalidNetworkResponse, 0xC00000C3)             \
   X(HandleNoLongerValid, 0xC0190028)                \
   X(CrcError, 0xC000003F)                           \

@@ -1,11 +1,13 @@
 // What handlers hang on sessions, trees and opens.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "handlers/notify_hub.hpp"
+#include "handlers/open_files.hpp"
 #include "handlers/server.hpp"
 #include "ports/backend.hpp"
 #include "ports/identity.hpp"
@@ -38,10 +40,15 @@ struct Enumeration {
 /// On session::Open::state.
 struct OpenState final : session::Attachment {
   ~OpenState() override;
+  const Share* share = nullptr;  ///< that of its tree, which may go before the open does
   std::shared_ptr<ports::BackendFile> file;  ///< null for a pipe
   std::shared_ptr<ports::IoGate> gate;       ///< null for a pipe
   std::shared_ptr<ports::OpenEvents> events;
+  std::shared_ptr<OpenFiles::Entry> open_file;  ///< name and delete-pending; null for a pipe
   std::optional<Enumeration> enumeration;
+  /// A QUERY_DIRECTORY is reading: later ones wait here, in order.
+  bool enumerating = false;
+  std::deque<std::shared_ptr<runtime::OneShot<bool>>> enumeration_waiters;
   std::shared_ptr<NotifyWatch> watch;  ///< CHANGE_NOTIFY's; removed from the hub on close
   std::unique_ptr<Pipe> pipe;
 };

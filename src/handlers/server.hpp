@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <array>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -9,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "handlers/open_files.hpp"
 #include "ports/backend.hpp"
 #include "ports/channel.hpp"
 #include "ports/clock.hpp"
@@ -33,6 +35,14 @@ struct Share {
   bool is_ipc = false;
 };
 
+/// One address that clients can reach this node by, for FSCTL_QUERY_NETWORK_INTERFACE_INFO.
+struct InterfaceFacts {
+  std::uint32_t index = 0;
+  std::uint64_t link_speed_bits = 0;  ///< per second
+  bool ipv6 = false;
+  std::array<std::uint8_t, 16> address{};  ///< network order; IPv4 in the first four bytes
+};
+
 struct ServerParts {
   ports::ServerConfig config;
   NodeId node;
@@ -42,6 +52,8 @@ struct ServerParts {
   std::shared_ptr<ports::Entropy> entropy;
   std::shared_ptr<runtime::BlockingPool> blocking;
   std::vector<Share> shares;  ///< without IPC$, which the server adds
+  /// Asked on every request; empty: the IOCTL is refused. Any thread.
+  std::function<std::vector<InterfaceFacts>()> interfaces;
 };
 
 /// One line of `flotilla status`.
@@ -107,6 +119,11 @@ class Server final : public ports::ChannelServer {
   [[nodiscard]] NotifyHub& notify() noexcept { return *notify_; }
   [[nodiscard]] SessionTable& sessions() noexcept { return *sessions_; }
   [[nodiscard]] LeaseIndex& leases() noexcept { return *leases_; }
+  [[nodiscard]] OpenFiles& open_files() noexcept { return open_files_; }
+  /// Nothing where the process has not said how to find them.
+  [[nodiscard]] std::vector<InterfaceFacts> interfaces() const {
+    return parts_.interfaces ? parts_.interfaces() : std::vector<InterfaceFacts>{};
+  }
   [[nodiscard]] ServerStats stats() const noexcept;
 
   /// Asks every channel on its own executor and calls `done` once, on one of their threads (at once
@@ -127,6 +144,7 @@ class Server final : public ports::ChannelServer {
   std::unique_ptr<NotifyHub> notify_;
   std::unique_ptr<SessionTable> sessions_;
   std::unique_ptr<LeaseIndex> leases_;
+  OpenFiles open_files_;
   [[nodiscard]] std::vector<std::shared_ptr<ServerChannel>> channels() const;
   mutable std::mutex channels_mutex_;
   std::vector<std::weak_ptr<ServerChannel>> channels_;

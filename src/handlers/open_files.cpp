@@ -1,0 +1,58 @@
+#include "handlers/open_files.hpp"
+
+namespace flotilla::handlers {
+
+OpenFiles::OpenFiles() : tables_(std::make_shared<Tables>()) {}
+
+void OpenFiles::Tables::forget_place(const Entry& entry) {
+  auto [at, end] = places.equal_range(Place{entry.share_, entry.path_});
+  for (; at != end; ++at) {
+    if (at->second != &entry) continue;
+    places.erase(at);
+    return;
+  }
+}
+
+OpenFiles::Entry::~Entry() {
+  const std::scoped_lock lock(tables_->mutex);
+  tables_->forget_place(*this);
+  // A new entry may have taken the slot since the last reference went.
+  const auto slot = tables_->files.find(key_);
+  if (slot != tables_->files.end() && slot->second.expired()) tables_->files.erase(slot);
+}
+
+std::string OpenFiles::Entry::path() const {
+  const std::scoped_lock lock(tables_->mutex);
+  return path_;
+}
+
+std::shared_ptr<OpenFiles::Entry> OpenFiles::hold(const FileKey& key, const void* share,
+                                                  std::string_view path) {
+  const std::scoped_lock lock(tables_->mutex);
+  std::weak_ptr<Entry>& slot = tables_->files[key];
+  if (std::shared_ptr<Entry> known = slot.lock()) return known;
+  std::shared_ptr<Entry> entry(new Entry(tables_, key, share, std::string(path)));
+  slot = entry;
+  tables_->places.emplace(Place{share, entry->path_}, entry.get());
+  return entry;
+}
+
+void OpenFiles::renamed(Entry& entry, std::string path) {
+  const std::scoped_lock lock(tables_->mutex);
+  tables_->forget_place(entry);
+  entry.path_ = std::move(path);
+  tables_->places.emplace(Place{entry.share_, entry.path_}, &entry);
+}
+
+bool OpenFiles::any_below(const void* share, std::string_view path) const {
+  const std::string prefix = path.empty() ? std::string() : std::string(path) + '/';
+  const std::scoped_lock lock(tables_->mutex);
+  for (auto at = tables_->places.lower_bound(Place{share, prefix}); at != tables_->places.end();
+       ++at) {
+    if (at->first.first != share || !at->first.second.starts_with(prefix)) return false;
+    if (at->first.second != path) return true;
+  }
+  return false;
+}
+
+}  // namespace flotilla::handlers

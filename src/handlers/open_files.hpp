@@ -1,0 +1,62 @@
+// OpenFiles: what this node knows about every file that it has open, beside the engine's state: its
+// current name, whether it is delete-pending, and who is open below a directory. Thread-safe.
+// Local knowledge only; issue 3 makes the rule about open children hold in the whole pool.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/ids.hpp"
+
+namespace flotilla::handlers {
+
+class OpenFiles {
+  struct Tables;
+
+ public:
+  /// One file (or directory) as long as somebody on this node has it open.
+  class Entry {
+   public:
+    ~Entry();
+    [[nodiscard]] std::string path() const;
+    [[nodiscard]] const FileKey& key() const noexcept { return key_; }
+    std::atomic<bool> delete_pending{false};
+
+   private:
+    friend class OpenFiles;
+    Entry(std::shared_ptr<Tables> tables, const FileKey& key, const void* share, std::string path)
+        : tables_(std::move(tables)), key_(key), share_(share), path_(std::move(path)) {}
+    std::shared_ptr<Tables> tables_;
+    FileKey key_;
+    const void* share_;
+    std::string path_;  ///< guarded by tables_->mutex
+  };
+
+  OpenFiles();
+
+  /// The file's entry, shared by all its opens. CREATE calls it once the engine has granted the
+  /// open and keeps the result on OpenState::open_file. `share` is an identity only.
+  [[nodiscard]] std::shared_ptr<Entry> hold(const FileKey& key, const void* share,
+                                            std::string_view path);
+  /// Every open of the file sees the new name from now on.
+  void renamed(Entry& entry, std::string path);
+  /// Whether anything below the directory `path` (not itself) is open.
+  [[nodiscard]] bool any_below(const void* share, std::string_view path) const;
+
+ private:
+  using Place = std::pair<const void*, std::string>;
+  struct Tables {
+    std::mutex mutex;
+    std::unordered_map<FileKey, std::weak_ptr<Entry>> files;
+    std::multimap<Place, const Entry*> places;
+    void forget_place(const Entry& entry);
+  };
+  std::shared_ptr<Tables> tables_;  ///< entries may outlive the server
+};
+
+}  // namespace flotilla::handlers
