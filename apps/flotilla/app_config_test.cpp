@@ -1,20 +1,20 @@
 #include "flotilla/app_config.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
-#include <fstream>
+#include <cstdlib>
 
 namespace flotilla::app {
 namespace {
 
 std::expected<AppConfig, Message> loaded(const std::string& text) {
-  const std::filesystem::path path =
-      std::filesystem::temp_directory_path() /
-      ("flotilla-config-" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) +
-       ::testing::UnitTest::GetInstance()->current_test_info()->name() + ".toml");
-  std::ofstream(path) << text;
+  char path[] = "/tmp/flotilla-config-XXXXXX.toml";
+  const int fd = mkstemps(path, 5);
+  EXPECT_EQ(write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  close(fd);
   auto result = load_config(path);
-  std::filesystem::remove(path);
+  unlink(path);
   return result;
 }
 
