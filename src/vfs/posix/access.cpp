@@ -1,0 +1,141 @@
+// What the kernel would let a user do: mode bits and the POSIX access ACL, weighed as acl(5) says.
+// access(2) cannot be asked: it looks at the real or effective uid, not at fsuid.
+#include <fcntl.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/bytes.hpp"
+#include "vfs/names.hpp"
+#include "vfs/posix/share.hpp"
+
+namespace flotilla::vfs {
+namespace {
+
+// linux/posix_acl_xattr.h: a 4-byte version, then 8-byte entries.
+constexpr std::uint32_t kAclVersion = 2;
+constexpr std::uint16_t kUserObj = 0x01;
+constexpr std::uint16_t kUser = 0x02;
+constexpr std::uint16_t kGroupObj = 0x04;
+constexpr std::uint16_t kGroup = 0x08;
+constexpr std::uint16_t kMask = 0x10;
+constexpr std::uint16_t kOther = 0x20;
+
+// [MS-SMB2] 2.2.13.1.1 File_Pipe_Printer_Access_Mask.
+constexpr std::uint32_t kReadData = 0x1, kWriteData = 0x2, kAppendData = 0x4, kReadEa = 0x8,
+                        kWriteEa = 0x10, kExecute = 0x20, kDeleteChild = 0x40,
+                        kReadAttributes = 0x80, kWriteAttributes = 0x100, kDelete = 0x10000,
+                        kReadControl = 0x20000, kWriteDac = 0x40000, kWriteOwner = 0x80000,
+                        kSynchronize = 0x100000;
+
+struct Person {
+  std::uint32_t uid = 0;
+  std::vector<std::uint32_t> groups;
+  [[nodiscard]] bool in(std::uint32_t gid) const {
+    return std::find(groups.begin(), groups.end(), gid) != groups.end();
+  }
+};
+
+Person person_of(const Share& share, const ports::Credentials& who) {
+  Person out;
+  if (!share.can_switch) {  // everybody acts as the daemon
+    out.uid = ::geteuid();
+    std::array<gid_t, 1024> groups;
+    const int count = ::getgroups(groups.size(), groups.data());
+    if (count > 0) out.groups.assign(groups.begin(), groups.begin() + count);
+    out.groups.push_back(::getegid());
+  } else if (who.use_share_owner) {
+    out.uid = share.owner_uid;
+    out.groups = {share.owner_gid};
+  } else {
+    out.uid = who.uid;
+    out.groups = who.groups;
+    out.groups.push_back(who.gid);
+  }
+  return out;
+}
+
+/// Rights by the ACL, or nothing where the bytes are no ACL.
+std::optional<unsigned> by_acl(const Person& person, const struct statx& st, ByteView acl) {
+  ByteReader reader(acl);
+  if (reader.u32() != kAclVersion) return std::nullopt;
+  std::optional<unsigned> user_obj, user, other;
+  unsigned mask = 7;
+  unsigned groups = 0;
+  bool in_group = false;
+  while (reader.remaining() >= 8) {
+    const std::uint16_t tag = reader.u16();
+    const unsigned bits = reader.u16() & 7U;
+    const std::uint32_t id = reader.u32();
+    if (tag == kUserObj) user_obj = bits;
+    if (tag == kUser && id == person.uid) user = bits;
+    if (tag == kMask) mask = bits;
+    if (tag == kOther) other = bits;
+    if ((tag == kGroupObj && person.in(st.stx_gid)) || (tag == kGroup && person.in(id))) {
+      in_group = true;
+      // The kernel wants one entry that grants everything asked; bits of several do not add up
+      // for one question, but each question here is about one bit.
+      groups |= bits;
+    }
+  }
+  if (!user_obj || !other) return std::nullopt;
+  if (person.uid == st.stx_uid) return *user_obj;
+  if (user) return *user & mask;
+  if (in_group) return groups & mask;
+  return *other;
+}
+
+}  // namespace
+
+unsigned kernel_rights(const Share& share, const ports::Credentials& who, int fd,
+                       const struct statx& st) {
+  const Person person = person_of(share, who);
+  const unsigned mode = st.stx_mode;
+  if (person.uid == 0) {  // CAP_DAC_OVERRIDE: execute only where somebody may
+    return S_ISDIR(mode) || (mode & 0111) != 0 ? 7 : 6;
+  }
+  std::array<std::uint8_t, 4096> acl;
+  const ssize_t size =
+      ::getxattr(ProcPath(fd).c_str(), "system.posix_acl_access", acl.data(), acl.size());
+  if (size > 0) {
+    const auto rights = by_acl(person, st, ByteView(acl).first(static_cast<std::size_t>(size)));
+    if (rights) return *rights;
+  }
+  if (person.uid == st.stx_uid) return (mode >> 6) & 7;
+  if (person.in(st.stx_gid)) return (mode >> 3) & 7;
+  return mode & 7;
+}
+
+std::uint32_t access_mask_of(const Share& share, const ports::Credentials& who, int fd,
+                             std::string_view path) {
+  struct statx st{};
+  if (!stat_of(fd, "", st)) return 0;
+  const unsigned rights = kernel_rights(share, who, fd, st);
+  const Person person = person_of(share, who);
+  const bool directory = S_ISDIR(st.stx_mode);
+  std::uint32_t mask = kReadAttributes | kReadControl | kSynchronize;
+  if ((rights & 4) != 0) mask |= kReadData | kReadEa;
+  if ((rights & 2) != 0) mask |= kWriteData | kAppendData | kWriteEa | kWriteAttributes;
+  if ((rights & 1) != 0) mask |= kExecute;
+  if (directory && (rights & 3) == 3) mask |= kDeleteChild;
+  if (person.uid == st.stx_uid || person.uid == 0) mask |= kWriteAttributes | kWriteDac;
+  if (person.uid == 0) mask |= kWriteOwner;
+  if (path.empty()) return mask;
+  // Whether the name may be removed is the parent's decision.
+  const Fd parent(
+      open_beneath(share, std::string(split(path).parent).c_str(), O_PATH | O_DIRECTORY));
+  struct statx above{};
+  if (parent && stat_of(parent.get(), "", above) &&
+      (kernel_rights(share, who, parent.get(), above) & 3) == 3) {
+    const bool sticky = (above.stx_mode & S_ISVTX) != 0;
+    if (!sticky || person.uid == 0 || person.uid == st.stx_uid || person.uid == above.stx_uid) {
+      mask |= kDelete;
+    }
+  }
+  return mask;
+}
+
+}  // namespace flotilla::vfs

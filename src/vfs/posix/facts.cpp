@@ -1,0 +1,144 @@
+// What a file is: statx, Samba's attribute xattr, and sizes as SMB counts them.
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "vfs/errno_table.hpp"
+#include "vfs/names.hpp"
+#include "vfs/posix/share.hpp"
+#include "vfs/samba_xattr.hpp"
+
+namespace flotilla::vfs {
+namespace {
+
+NtTime time_of(const statx_timestamp& t) noexcept { return nt_time_of(t.tv_sec, t.tv_nsec); }
+
+/// An empty file has no data: a block of its own for xattrs is not the client's business.
+std::uint64_t allocation_of(const struct statx& st) noexcept {
+  const std::uint64_t bytes = st.stx_blocks * 512;
+  if (st.stx_size == 0 && bytes <= st.stx_blksize) return 0;
+  return bytes;
+}
+
+/// What Samba counts: a 4-byte length, and per attribute a 4-byte head, name, NUL and value.
+struct Xattrs {
+  std::uint32_t ea_size_bytes = 0;
+  bool dos_attrib = false;
+};
+
+Xattrs xattrs_of(const char* path, bool follow) {
+  Xattrs out;
+  std::array<char, 1024> small;
+  std::vector<char> large;
+  std::string_view names;
+  ssize_t size = follow ? ::listxattr(path, small.data(), small.size())
+                        : ::llistxattr(path, small.data(), small.size());
+  if (size >= 0) {
+    names = {small.data(), static_cast<std::size_t>(size)};
+  } else if (errno == ERANGE) {
+    large.resize(65536);
+    size = follow ? ::listxattr(path, large.data(), large.size())
+                  : ::llistxattr(path, large.data(), large.size());
+    if (size < 0) return out;
+    names = {large.data(), static_cast<std::size_t>(size)};
+  } else {
+    return out;
+  }
+  while (!names.empty()) {
+    const std::string_view name = names.substr(0, names.find('\0'));
+    names.remove_prefix(name.size() + 1);
+    if (name == kDosAttribXattr) out.dos_attrib = true;
+    if (!name.starts_with("user.") || private_xattr(name)) continue;
+    const ssize_t value = follow ? ::getxattr(path, name.data(), nullptr, 0)
+                                 : ::lgetxattr(path, name.data(), nullptr, 0);
+    if (value <= 0) continue;
+    if (out.ea_size_bytes == 0) out.ea_size_bytes = 4;
+    out.ea_size_bytes +=
+        static_cast<std::uint32_t>(4 + name.size() - 5 + 1) + static_cast<std::uint32_t>(value);
+  }
+  return out;
+}
+
+}  // namespace
+
+bool private_xattr(std::string_view name) noexcept {
+  if (name.starts_with("user.")) name.remove_prefix(5);
+  return name == "DOSATTRIB" || name == "SAMBA_PAI" || name.starts_with("DosStream.") ||
+         name.starts_with("org.netatalk") || name.starts_with("com.apple.FinderInfo") ||
+         name == "DosStreams" || name.starts_with("flotilla.");
+}
+
+Status stat_of(int fd, const char* name, struct statx& st) noexcept {
+  const int flags = *name == '\0' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
+  if (::statx(fd, name, flags | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME, &st) != 0) {
+    return fail_errno(*name == '\0' ? During::Other : During::Name);
+  }
+  return {};
+}
+
+std::uint32_t default_attributes(const struct statx& st) noexcept {
+  return S_ISDIR(st.stx_mode) ? kAttributeDirectory : 0;
+}
+
+ports::FileFacts facts_of(Share& share, int fd, const char* name, std::string_view shown_name,
+                          const struct statx& st) {
+  ports::FileFacts out;
+  out.key = key_of(share, fd, name, st);
+  const bool directory = S_ISDIR(st.stx_mode);
+  const bool regular = S_ISREG(st.stx_mode);
+  out.type = directory              ? ports::FileType::Directory
+             : regular              ? ports::FileType::File
+             : S_ISLNK(st.stx_mode) ? ports::FileType::Symlink
+                                    : ports::FileType::Other;
+  if (regular) {
+    out.size_bytes = st.stx_size;
+    out.allocation_bytes = allocation_of(st);
+  }
+  out.links = st.stx_nlink;
+  out.mode = st.stx_mode;
+  out.uid = st.stx_uid;
+  out.gid = st.stx_gid;
+  out.accessed = time_of(st.stx_atime);
+  out.written = time_of(st.stx_mtime);
+  out.changed = time_of(st.stx_ctime);
+  // Without a birth time: the oldest that is known, as Samba does.
+  out.created = (st.stx_mask & STATX_BTIME) != 0
+                    ? time_of(st.stx_btime)
+                    : std::min({out.written, out.accessed, out.changed});
+
+  std::uint32_t attributes = default_attributes(st);
+  if (directory || regular) {
+    const bool follow = *name == '\0';
+    const ProcPath path(fd, follow ? nullptr : name);
+    const Xattrs xattrs = xattrs_of(path.c_str(), follow);
+    out.ea_size_bytes = xattrs.ea_size_bytes;
+    if (xattrs.dos_attrib) {
+      std::array<std::uint8_t, 256> blob;
+      const ssize_t size =
+          follow ? ::getxattr(path.c_str(), kDosAttribXattr, blob.data(), blob.size())
+                 : ::lgetxattr(path.c_str(), kDosAttribXattr, blob.data(), blob.size());
+      if (size > 0) {
+        const auto stored = decode_dos_attrib(ByteView(blob).first(static_cast<std::size_t>(size)));
+        if (stored && stored->attributes) attributes = *stored->attributes;
+        if (stored && stored->created) out.created = *stored->created;
+      }
+    }
+  }
+  if (share.options.hide_dot_files && is_dot_file(shown_name)) attributes |= kAttributeHidden;
+  // What the file is does not depend on what somebody stored about it.
+  if (directory) {
+    attributes |= kAttributeDirectory;
+  } else {
+    attributes &= ~kAttributeDirectory;
+  }
+  if (attributes == 0) attributes = kAttributeNormal;
+  out.attributes = attributes;
+  return out;
+}
+
+}  // namespace flotilla::vfs

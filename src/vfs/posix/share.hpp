@@ -1,0 +1,136 @@
+// Share: what all files, cursors and name operations of one posix backend have in common. Lives
+// until the last of them is gone.
+#pragma once
+
+#include <sys/stat.h>
+
+#include <array>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "ports/backend.hpp"
+#include "vfs/posix/directory_index.hpp"
+#include "vfs/posix/fd.hpp"
+#include "vfs/posix/kernel_identity.hpp"
+#include "vfs/posix/posix_backend.hpp"
+
+namespace flotilla::vfs {
+
+struct Share {
+  explicit Share(PosixOptions opts)
+      : options(std::move(opts)), indexes(options.index_budget_bytes) {}
+
+  PosixOptions options;
+  Fd root;  ///< O_PATH
+  /// `options.path` with its links resolved: absolute links below it stay in the share.
+  std::string real_path;
+  std::uint64_t volume_id = 0;
+  std::uint64_t root_device = 0;
+  std::uint32_t owner_uid = 65534;
+  std::uint32_t owner_gid = 65534;
+  bool can_switch = false;
+  bool local = true;
+  DirectoryIndexes indexes;
+
+  /// One name operation at a time in a directory, so that "FOO" and "foo" made at once collide.
+  std::array<std::mutex, 64> name_locks;
+  [[nodiscard]] std::mutex& name_lock(const FileKey& directory) noexcept {
+    return name_locks[hash_of(directory) % name_locks.size()];
+  }
+
+  std::mutex volumes_mutex;
+  std::map<std::uint64_t, std::uint64_t> volumes;  ///< of mounts below the root, by st_dev
+};
+using SharePtr = std::shared_ptr<Share>;
+
+/// Acts as `who` on `share`.
+class ActAsUser : public ActAs {
+ public:
+  ActAsUser(const Share& share, const ports::Credentials& who) noexcept
+      : ActAs(share.can_switch, who.use_share_owner ? share.owner_uid : who.uid,
+              who.use_share_owner ? share.owner_gid : who.gid, groups_of(who)) {}
+
+ private:
+  static const std::vector<std::uint32_t>& groups_of(const ports::Credentials& who) noexcept {
+    static const std::vector<std::uint32_t> none;
+    return who.use_share_owner ? none : who.groups;
+  }
+};
+
+/// Acts as the daemon again, inside an ActAsUser.
+class ActAsDaemon : public ActAs {
+ public:
+  explicit ActAsDaemon(const Share& share) noexcept : ActAs(share.can_switch) {}
+};
+
+/// openat2 below the root: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS, O_CLOEXEC. `path` "" is the
+/// root. Retries where renames raced. -1 with errno on failure.
+[[nodiscard]] int open_beneath(const Share& share, const char* path, std::uint64_t flags,
+                               std::uint64_t mode = 0) noexcept;
+
+[[nodiscard]] std::uint64_t device_of(const struct statx& st) noexcept;
+
+/// The key of the file behind `fd`, or of `name` in the directory `fd` where `name` is not "".
+/// Links are not followed.
+[[nodiscard]] FileKey key_of(Share& share, int fd, const char* name, const struct statx& st);
+
+/// A located file or directory.
+struct Found {
+  Fd fd;                       ///< O_PATH, or
+  std::string path;            ///< as stored
+  bool open_for_data = false;  ///< just made: `fd` is open for reading and writing
+};
+
+/// Finds `path` (already checked) without case, as the calling thread's identity.
+/// Errors  see ports::Backend::locate
+[[nodiscard]] Result<Found> resolve(Share& share, std::string_view path);
+
+/// A directory and the name in it that stands for a wanted name.
+struct Place {
+  Fd parent;  ///< O_PATH, a directory
+  FileKey parent_key;
+  std::string parent_path;  ///< as stored
+  std::string wanted;
+  std::string stored;  ///< as stored; "" where there is no such name
+};
+
+/// The place of `path` (not the root). A link as the last component is not followed.
+[[nodiscard]] Result<Place> find_place(Share& share, std::string_view path);
+/// As find_place for a parent that is known: fills `stored` afresh.
+[[nodiscard]] Status find_in_place(Share& share, Place& place);
+
+/// statx with what facts need.
+[[nodiscard]] Status stat_of(int fd, const char* name, struct statx& st) noexcept;
+
+/// Facts of the file behind `fd`, or of `name` in the directory `fd` where `name` is not ""
+/// (not following links). `shown_name` decides about dot files. Runs as the calling thread's
+/// identity, which should be the daemon: reading xattrs needs rights that users may lack.
+[[nodiscard]] ports::FileFacts facts_of(Share& share, int fd, const char* name,
+                                        std::string_view shown_name, const struct statx& st);
+
+/// [MS-FSCC] 2.6 attributes of `st` without anything stored.
+[[nodiscard]] std::uint32_t default_attributes(const struct statx& st) noexcept;
+
+/// User xattrs that clients do not see: they are metadata of Samba's and ours.
+[[nodiscard]] bool private_xattr(std::string_view name) noexcept;
+
+[[nodiscard]] std::unique_ptr<ports::BackendFile> make_posix_file(SharePtr share, Found found,
+                                                                  const struct statx& st,
+                                                                  const FileKey& key);
+/// The O_PATH or data descriptor of a file made by make_posix_file.
+[[nodiscard]] int descriptor_of(ports::BackendFile& file) noexcept;
+
+[[nodiscard]] Result<std::unique_ptr<ports::DirectoryCursor>> make_posix_cursor(
+    SharePtr share, const ports::Credentials& who, int directory_fd, std::string_view path);
+[[nodiscard]] Result<bool> is_empty_directory(const Share& share, int directory_fd);
+
+/// The rights that mode bits and a POSIX ACL give `who` on `fd`: bits 4 read, 2 write, 1 execute.
+[[nodiscard]] unsigned kernel_rights(const Share& share, const ports::Credentials& who, int fd,
+                                     const struct statx& st);
+[[nodiscard]] std::uint32_t access_mask_of(const Share& share, const ports::Credentials& who,
+                                           int fd, std::string_view path);
+
+}  // namespace flotilla::vfs

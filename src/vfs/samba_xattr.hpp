@@ -1,0 +1,48 @@
+// Samba's on-disk formats, so that a share can move between Samba and Flotilla: the DOS attributes
+// in user.DOSATTRIB and the security descriptor in security.NTACL. Bytes only; must not know how an
+// xattr is read.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.hpp"
+#include "base/time.hpp"
+
+namespace flotilla::vfs {
+
+inline constexpr const char* kDosAttribXattr = "user.DOSATTRIB";
+inline constexpr const char* kNtAclXattr = "security.NTACL";
+
+/// FILE_ATTRIBUTE_*, [MS-FSCC] 2.6.
+inline constexpr std::uint32_t kAttributeReadonly = 0x1;
+inline constexpr std::uint32_t kAttributeHidden = 0x2;
+inline constexpr std::uint32_t kAttributeSystem = 0x4;
+inline constexpr std::uint32_t kAttributeDirectory = 0x10;
+inline constexpr std::uint32_t kAttributeArchive = 0x20;
+inline constexpr std::uint32_t kAttributeNormal = 0x80;
+inline constexpr std::uint32_t kAttributeSparse = 0x200;
+inline constexpr std::uint32_t kAttributeOffline = 0x1000;
+
+/// What Samba keeps of the attributes.
+inline constexpr std::uint32_t kAttributesStored =
+    kAttributeReadonly | kAttributeHidden | kAttributeSystem | kAttributeDirectory |
+    kAttributeArchive | kAttributeSparse | kAttributeOffline;
+
+struct DosAttrib {
+  std::optional<std::uint32_t> attributes;
+  std::optional<NtTime> created;
+};
+
+/// Reads xattr_DOSATTRIB in any of its versions: NDR 1 to 5, and the bare text "0x20" before them.
+/// Nothing where the bytes are no such thing.
+[[nodiscard]] std::optional<DosAttrib> decode_dos_attrib(ByteView bytes) noexcept;
+
+/// Version 5, as Samba 4.16 and later write it. 24 bytes.
+[[nodiscard]] Bytes encode_dos_attrib(std::uint32_t attributes, NtTime created);
+
+/// The self-relative security descriptor inside xattr_NTACL (versions 1 to 4), or nothing where
+/// the bytes are no such thing. Only the wrapper is judged, and that the descriptor has a header.
+[[nodiscard]] std::optional<Bytes> decode_nt_acl(ByteView bytes);
+
+}  // namespace flotilla::vfs
