@@ -27,7 +27,7 @@ struct Fields<Smb2Header> : PayloadLayout {
     if (s.is_async()) {
       v.field("async_id", s.async_id);
     } else {
-      v.reserved(4, 0xFEFF);  // ProcessId: what Windows and Samba put there
+      v.reserved(4);  // ProcessId of old
       v.field("tree_id", s.tree_id);
     }
     v.field("session_id", s.session_id);
