@@ -13,6 +13,10 @@ namespace flotilla::crypto {
 /// Spec    [MS-SMB2] 3.3.5.4, 3.3.5.5: hash = SHA-512(previous hash || whole message)
 class PreauthHash {
  public:
+  PreauthHash() noexcept = default;
+  /// Goes on from a value that came from elsewhere (the front's hash of NEGOTIATE).
+  explicit PreauthHash(const std::array<std::uint8_t, 64>& value) noexcept : value_(value) {}
+
   /// `message` is the whole SMB2 message from its header, without the 4 bytes of the frame.
   void add(ByteView message) noexcept;
 

@@ -11,9 +11,9 @@ TreeId Session::new_tree_id() {
   }
 }
 
-std::shared_ptr<Open> Session::find_open(const FileId& id) const {
-  const auto found = opens.find(id.volatile_id);
-  if (found == opens.end() || found->second->id != id || found->second->closing) return nullptr;
+std::shared_ptr<Open> Session::find_open(const FileId& wanted) const {
+  const auto found = opens.find(wanted.volatile_id);
+  if (found == opens.end() || found->second->id != wanted || found->second->closing) return nullptr;
   return found->second;
 }
 

@@ -1,0 +1,106 @@
+#include "handlers/close.hpp"
+
+#include "base/log.hpp"
+#include "handlers/engine_call.hpp"
+#include "handlers/lease_index.hpp"
+#include "handlers/open_state.hpp"
+#include "handlers/pipe.hpp"
+#include "handlers/request.hpp"
+#include "wire/smb2.hpp"
+
+namespace flotilla::handlers {
+
+void drop_open(Server& server, session::Session& session,
+               const std::shared_ptr<session::Open>& open) {
+  if (open->closing) return;
+  open->closing = true;
+  session.opens.erase(open->id.volatile_id);
+  server.opens_count.fetch_sub(1, std::memory_order_relaxed);
+  if (open->cache_kind == coherence::CacheKind::Lease) {
+    server.leases().release(open->client_guid, open->lease_key, open->open_id);
+  }
+  OpenState& state = state_of(*open);
+  if (state.watch) server.notify().remove(state.watch);
+  state.watch.reset();
+  state.pipe.reset();
+  state.enumeration.reset();
+}
+
+runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const Share& share,
+                              ports::Credentials who, FileKey key, OpenId open, bool directory) {
+  coherence::Body close = coherence::Close{open};
+  const coherence::Outcome outcome =
+      co_await engine_submit(server, executor, key, std::move(close));
+  const auto* const closed = std::get_if<coherence::Closed>(&outcome.answer);
+  if (outcome.status != NtStatus::Success || closed == nullptr || !closed->unlink) co_return;
+  ports::Backend* const backend = share.backend.get();
+  const std::string path = closed->path;
+  const Status removed = co_await offload(
+      server, executor, backend->local(), [backend, who, path, key, directory]() -> Status {
+        Status done = backend->remove(who, path, key, directory);
+        if (!done && done.error() == NtStatus::AccessDenied) {
+          // Whoever asked for the deletion was allowed to; the last one to close need not be.
+          ports::Credentials owner;
+          owner.use_share_owner = true;
+          done = backend->remove(owner, path, key, directory);
+        }
+        return done;
+      });
+  if (!removed) {
+    log::info("share {}: \"{}\" was to be deleted with its last close, but: {}", share.config.name,
+              path, name_of(removed.error()));
+  }
+  coherence::Body unlinked = coherence::Unlinked{open, removed.has_value()};
+  co_await engine_submit(server, executor, key, std::move(unlinked));
+  if (!removed) co_return;
+  if (directory) server.notify().report_delete_pending(&share, path);
+  server.notify().report(
+      &share, path, wire::NotifyAction::Removed,
+      directory ? wire::notify_filter::kDirName : wire::notify_filter::kFileName);
+}
+
+runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
+                               std::shared_ptr<session::Session> session,
+                               std::shared_ptr<session::Open> open) {
+  if (open->closing) co_return;
+  drop_open(server, *session, open);
+  if (open->pipe || open->revoked) co_return;
+  co_await give_back(server, executor, *state_of(*open).share, kernel_credentials(*session),
+                     open->key, open->open_id, open->directory);
+}
+
+/// [MS-SMB2] 3.3.5.10 Receiving an SMB2 CLOSE Request.
+HandlerTask handle_close(Request& request) {
+  const auto body = wire::decode<wire::CloseRequest>(request.message);
+  if (!body) co_return wire::status_of(body.error());
+  const auto found = request.find_open(body->file_id);
+  if (!found) co_return found.error();
+  const std::shared_ptr<session::Open> open = *found;
+  wire::CloseResponse response;
+  const bool wants_facts = (body->flags & wire::close_flags::kPostqueryAttrib) != 0;
+  if (wants_facts && !open->pipe) {
+    const std::shared_ptr<ports::BackendFile> file = state_of(*open).file;
+    const bool local = state_of(*open).share->backend->local();
+    const Result<ports::FileFacts> facts =
+        co_await offload(request.server, request.executor(), local,
+                         [file]() -> Result<ports::FileFacts> { return file->facts(); });
+    if (facts) {
+      response.flags = wire::close_flags::kPostqueryAttrib;
+      response.creation_time = facts->created;
+      response.last_access_time = facts->accessed;
+      response.last_write_time = facts->written;
+      response.change_time = facts->changed;
+      response.file_attributes = facts->attributes;
+      if (!open->directory) {
+        response.allocation_size = facts->allocation_bytes;
+        response.end_of_file = facts->size_bytes;
+      }
+    }
+    if (open->closing) co_return NtStatus::FileClosed;  // somebody else was faster
+  }
+  co_await close_open(request.server, request.executor(), request.session, open);
+  wire::encode(response, request.out);
+  co_return NtStatus::Success;
+}
+
+}  // namespace flotilla::handlers

@@ -1,0 +1,30 @@
+// Ending an open, whoever ends it: CLOSE, TREE_DISCONNECT, LOGOFF, or the connection's loss.
+#pragma once
+
+#include <memory>
+
+#include "handlers/server.hpp"
+#include "runtime/task.hpp"
+#include "session/session.hpp"
+
+namespace flotilla::handlers {
+
+/// Takes the open out of its session at once, then tells the engine, and removes the file where
+/// this was the last close of a delete-pending one. Spec    [MS-SMB2] 3.3.4.17 Server Application
+/// Requests Closing an Open; [MS-FSA] 2.1.5.5 Calls   the session's executor; a second call for the
+/// same open does nothing
+runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
+                               std::shared_ptr<session::Session> session,
+                               std::shared_ptr<session::Open> open);
+
+/// Takes it out of its session and releases what hangs on it, without a word to the engine: the
+/// engine has revoked it.
+void drop_open(Server& server, session::Session& session,
+               const std::shared_ptr<session::Open>& open);
+
+/// Ends the engine's grant of an open that never reached its session (a CREATE that failed after
+/// it), deleting the file where that was the last close of a delete-pending one.
+runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const Share& share,
+                              ports::Credentials who, FileKey key, OpenId open, bool directory);
+
+}  // namespace flotilla::handlers

@@ -1,0 +1,88 @@
+// LOCK: [MS-SMB2] 3.3.5.14.
+#include <algorithm>
+
+#include "handlers/channel.hpp"
+#include "handlers/engine_call.hpp"
+#include "handlers/open_state.hpp"
+#include "handlers/request.hpp"
+#include "session/sequences.hpp"
+#include "wire/smb2.hpp"
+
+namespace flotilla::handlers {
+
+namespace {
+
+namespace f = wire::lock_flags;
+
+constexpr std::size_t kElementsMax = 4096;
+
+/// The request's elements as one command of the engine, or why they do not fit together.
+Result<coherence::Lock> command_of(const wire::LockRequest& body) {
+  coherence::Lock command;
+  command.unlock = body.locks.front().flags == f::kUnlock ||
+                   body.locks.front().flags == (f::kUnlock | f::kFailImmediately);
+  command.fail_immediately = true;
+  for (const wire::LockElement& element : body.locks) {
+    const std::uint32_t kind = element.flags & ~f::kFailImmediately;
+    if (command.unlock) {
+      // 3.3.5.14.1: FAIL_IMMEDIATELY may be ignored on an unlock.
+      if (kind != f::kUnlock) return fail(NtStatus::InvalidParameter);
+    } else {
+      if (kind != f::kSharedLock && kind != f::kExclusiveLock) {
+        return fail(NtStatus::InvalidParameter);
+      }
+      if ((element.flags & f::kFailImmediately) == 0) {
+        if (body.locks.size() > 1) return fail(NtStatus::InvalidParameter);
+        command.fail_immediately = false;
+      }
+    }
+    // [MS-FSA] 2.1.5.7: a range that wraps around.
+    if (element.length != 0 && element.offset > ~std::uint64_t{0} - (element.length - 1)) {
+      return fail(NtStatus::InvalidLockRange);
+    }
+    command.ranges.push_back({element.offset, element.length, kind == f::kExclusiveLock});
+  }
+  return command;
+}
+
+}  // namespace
+
+HandlerTask handle_lock(Request& request) {
+  const auto body = wire::decode<wire::LockRequest>(request.message);
+  if (!body) co_return wire::status_of(body.error());
+  if (body->locks.empty() || body->locks.size() > kElementsMax) {
+    co_return NtStatus::InvalidParameter;
+  }
+  const auto found = request.find_open(body->file_id);
+  if (!found) co_return found.error();
+  const std::shared_ptr<session::Open> open = *found;
+  if (open->pipe) co_return NtStatus::InvalidDeviceRequest;
+  if (open->directory) co_return NtStatus::InvalidParameter;
+  const std::uint32_t sequence =
+      request.channel->facts().dialect == 0x0202 ? 0 : body->lock_sequence;
+  if (session::LockSequences::replayed(open->lock_sequences, sequence)) {
+    wire::encode(wire::LockResponse{}, request.out);
+    co_return NtStatus::Success;
+  }
+  constexpr coherence::AccessMask kLocking = wire::access::kReadData | wire::access::kWriteData |
+                                             wire::access::kAppendData | wire::access::kExecute;
+  if ((open->granted_access & kLocking) == 0) co_return NtStatus::AccessDenied;
+  auto command = command_of(*body);
+  if (!command) co_return command.error();
+  command->open = open->open_id;
+  coherence::Body engine_body = *std::move(command);
+  const coherence::Outcome outcome =
+      co_await engine_submit(request, open->key, std::move(engine_body));
+  if (outcome.status != NtStatus::Success) {
+    // A lock that waited while its open was closed.
+    if (open->closing && outcome.status == NtStatus::FileClosed) co_return NtStatus::RangeNotLocked;
+    co_return outcome.status;
+  }
+  if (request.channel->facts().server_capabilities & wire::capability::kMultiChannel) {
+    session::LockSequences::remember(open->lock_sequences, sequence);
+  }
+  wire::encode(wire::LockResponse{}, request.out);
+  co_return NtStatus::Success;
+}
+
+}  // namespace flotilla::handlers

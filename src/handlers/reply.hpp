@@ -1,0 +1,31 @@
+// ReplyFrame: the answers to one frame, put together into one frame again. Must not know what is
+// answered.
+#pragma once
+
+#include <memory>
+
+#include "base/bytes.hpp"
+#include "crypto/signing.hpp"
+
+namespace flotilla::handlers {
+
+/// Spec    [MS-SMB2] 3.3.4.1.3 Sending Compounded Responses, 3.3.4.1.1 Signing the Message
+/// A response's padding and NextCommand are signed with it, so each is signed when the next one
+/// follows or the frame leaves.
+class ReplyFrame {
+ public:
+  /// `out`: 4 bytes for the frame's length, a complete header, the body. `signer` null: unsigned.
+  void append(Bytes out, std::shared_ptr<const crypto::Signer> signer);
+  [[nodiscard]] bool empty() const noexcept { return frame_.empty(); }
+  /// The frame as FrameSink::send wants it; this is empty again.
+  [[nodiscard]] Bytes take();
+
+ private:
+  void sign_last();
+
+  Bytes frame_;
+  std::size_t last_at_ = 0;
+  std::shared_ptr<const crypto::Signer> last_signer_;
+};
+
+}  // namespace flotilla::handlers

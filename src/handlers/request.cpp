@@ -1,0 +1,36 @@
+#include "handlers/request.hpp"
+
+#include "handlers/channel.hpp"
+
+namespace flotilla::handlers {
+
+Result<std::shared_ptr<session::Open>> Request::find_open(const FileId& id) {
+  FileId wanted = id;
+  if (related && id == kRelatedFileId) {
+    // The request before failed to give a file: this one fails as it did.
+    if (chain.file == kRelatedFileId) {
+      return fail(is_error(chain.status) ? chain.status : NtStatus::InvalidParameter);
+    }
+    wanted = chain.file;
+  }
+  chain.file = wanted;
+  if (!session || !tree) return fail(NtStatus::FileClosed);
+  std::shared_ptr<session::Open> open = session->find_open(wanted);
+  if (!open || open->revoked || open->tree != tree->id) return fail(NtStatus::FileClosed);
+  return open;
+}
+
+void Request::go_async(std::function<void()> on_cancel) {
+  channel->begin_async(*this, std::move(on_cancel));
+}
+
+runtime::Executor& Request::executor() const { return channel->executor(); }
+
+bool Request::alive() const {
+  if (channel->closed() || !session) return false;
+  const auto entry = channel->find_session(session->id);
+  if (!entry || entry->session != session) return false;
+  return !tree || session->trees.contains(tree->id);
+}
+
+}  // namespace flotilla::handlers

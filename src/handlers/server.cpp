@@ -1,0 +1,129 @@
+#include "handlers/server.hpp"
+
+#include <algorithm>
+
+#include "handlers/channel.hpp"
+#include "handlers/lease_index.hpp"
+#include "handlers/notify_hub.hpp"
+#include "handlers/open_state.hpp"
+#include "handlers/session_table.hpp"
+
+namespace flotilla::handlers {
+
+namespace {
+
+bool same_name(std::string_view a, std::string_view b) noexcept {
+  const auto fold = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::ranges::equal(a, b, {}, fold, fold);
+}
+
+void describe(const ServerChannel& channel, ServerSnapshot& into) {
+  for (const auto& [id, entry] : channel.sessions()) {
+    const session::Session& session = *entry->session;
+    if (session.state == session::SessionState::InProgress) continue;
+    into.sessions.push_back({id, session.user_name, session.peer_address, session.dialect,
+                             session.signing_required,
+                             static_cast<std::uint32_t>(session.trees.size()),
+                             static_cast<std::uint32_t>(session.opens.size()), session.created});
+    for (const auto& [volatile_id, open] : session.opens) {
+      if (into.opens.size() == ServerSnapshot::kOpensListed) break;
+      const auto tree = session.trees.find(open->tree);
+      into.opens.push_back({id, open->id, session.user_name,
+                            tree == session.trees.end() ? std::string() : tree->second->share_name,
+                            open->path, open->directory, open->granted_access, open->share_access,
+                            open->cache_kind, open->cache_rights});
+    }
+  }
+}
+
+}  // namespace
+
+Server::Server(ServerParts parts)
+    : parts_(std::move(parts)),
+      notify_(std::make_unique<NotifyHub>()),
+      sessions_(std::make_unique<SessionTable>()),
+      leases_(std::make_unique<LeaseIndex>()) {
+  ipc_.config.name = "IPC$";
+  ipc_.config.comment = "IPC Service";
+  ipc_.config.hidden = true;
+  ipc_.is_ipc = true;
+}
+
+Server::~Server() = default;
+
+std::shared_ptr<ports::Channel> Server::open_channel(ports::ConnectionFacts facts,
+                                                     runtime::Executor& executor,
+                                                     std::uint16_t shard,
+                                                     std::shared_ptr<ports::FrameSink> sink) {
+  auto channel =
+      std::make_shared<ServerChannel>(*this, std::move(facts), executor, shard, std::move(sink));
+  const std::scoped_lock lock(channels_mutex_);
+  std::erase_if(channels_, [](const auto& weak) { return weak.expired(); });
+  channels_.push_back(channel);
+  return channel;
+}
+
+std::vector<std::shared_ptr<ServerChannel>> Server::channels() const {
+  std::vector<std::shared_ptr<ServerChannel>> alive;
+  const std::scoped_lock lock(channels_mutex_);
+  for (const auto& weak : channels_) {
+    if (auto channel = weak.lock()) alive.push_back(std::move(channel));
+  }
+  return alive;
+}
+
+std::uint32_t Server::session_count() const noexcept {
+  return static_cast<std::uint32_t>(sessions_->count());
+}
+
+const Share* Server::find_share(std::string_view name) const noexcept {
+  for (const Share& share : parts_.shares) {
+    if (same_name(share.config.name, name)) return &share;
+  }
+  return same_name(name, ipc_.config.name) ? &ipc_ : nullptr;
+}
+
+ServerStats Server::stats() const noexcept {
+  ServerStats stats;
+  stats.channels = channels_count.load(std::memory_order_relaxed);
+  stats.sessions = session_count();
+  stats.trees = trees_count.load(std::memory_order_relaxed);
+  stats.opens = opens_count.load(std::memory_order_relaxed);
+  stats.requests = requests_count.load(std::memory_order_relaxed);
+  stats.read_bytes = read_bytes.load(std::memory_order_relaxed);
+  stats.written_bytes = written_bytes.load(std::memory_order_relaxed);
+  return stats;
+}
+
+void Server::snapshot(std::move_only_function<void(ServerSnapshot)> done) {
+  struct Gathering {
+    std::mutex mutex;
+    ServerSnapshot so_far;
+    std::size_t left = 0;
+    std::move_only_function<void(ServerSnapshot)> done;
+  };
+  auto all = channels();
+  auto gathering = std::make_shared<Gathering>();
+  gathering->left = all.size();
+  gathering->done = std::move(done);
+  if (all.empty()) return gathering->done({});
+  for (auto& channel : all) {
+    runtime::Executor& executor = channel->executor();
+    executor.post([gathering, channel = std::move(channel)] {
+      std::unique_lock lock(gathering->mutex);
+      describe(*channel, gathering->so_far);
+      if (--gathering->left != 0) return;
+      lock.unlock();
+      gathering->done(std::move(gathering->so_far));
+    });
+  }
+}
+
+void Server::drop_all(std::string reason) {
+  for (auto& channel : channels()) {
+    runtime::Executor& executor = channel->executor();
+    executor.post([channel = std::move(channel), reason] { channel->disconnect(reason); });
+  }
+}
+
+}  // namespace flotilla::handlers
