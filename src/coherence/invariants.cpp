@@ -1,0 +1,139 @@
+#include "coherence/invariants.hpp"
+
+#include <algorithm>
+
+#include "coherence/caching.hpp"
+#include "coherence/locks.hpp"
+#include "coherence/share.hpp"
+
+namespace flotilla::coherence {
+namespace {
+
+std::string name(OpenId open) { return "open " + std::to_string(open.raw()); }
+
+void check_shares(const FileState& file, std::vector<std::string>& wrong) {
+  for (auto a = file.opens.begin(); a != file.opens.end(); ++a) {
+    for (auto b = std::next(a); b != file.opens.end(); ++b) {
+      if (!share_conflict(a->second.access, a->second.share, b->second.access, b->second.share)) {
+        continue;
+      }
+      wrong.push_back("share modes of " + name(a->first) + " and " + name(b->first) + " conflict");
+    }
+  }
+}
+
+void check_cache(const FileState& file, const CacheId& id, const Cache& cache,
+                 std::vector<std::string>& wrong) {
+  const std::string who = cache.opens.empty() ? "a cache without opens" : name(cache.opens[0]);
+  const bool oplock = cache.kind == CacheKind::Oplock;
+  if (cache.opens.empty() || (oplock && cache.opens.size() != 1)) {
+    wrong.push_back(who + ": wrong number of opens in its cache");
+  }
+  if (!std::is_sorted(cache.opens.begin(), cache.opens.end())) {
+    wrong.push_back(who + ": opens of the lease out of order");
+  }
+  if (cache.rights != valid_rights(cache.rights)) wrong.push_back(who + ": rights without R");
+  if (oplock && (cache.rights == 0 || cache.rights == (kCacheRead | kCacheHandle))) {
+    wrong.push_back(who + ": not the rights of an oplock");
+  }
+  if (cache.breaking && ((cache.offered & ~cache.rights) != 0 || cache.offered == cache.rights ||
+                         (cache.required & ~cache.offered) != 0)) {
+    wrong.push_back(who + ": a break that offers what is not held");
+  }
+  for (const OpenId open : cache.opens) {
+    const auto it = file.opens.find(open);
+    if (it == file.opens.end() || !it->second.cached || it->second.cache != id) {
+      wrong.push_back(name(open) + ": its lease knows it, it does not know its lease");
+    }
+  }
+}
+
+void check_caches(const FileState& file, std::vector<std::string>& wrong) {
+  for (const auto& [id, cache] : file.caches) {
+    check_cache(file, id, cache, wrong);
+    if ((cache.rights & kCacheWrite) == 0) continue;
+    for (const auto& [other_id, other] : file.caches) {
+      if (other_id != id && other.rights != 0) {
+        wrong.push_back("write caching is held beside other caching by " + name(cache.opens[0]));
+      }
+    }
+    for (const auto& [open, state] : file.opens) {
+      if (state.cached && state.cache == id) continue;
+      if ((state.access & kSharedAccess) != 0) {
+        wrong.push_back("write caching of " + name(cache.opens[0]) + " beside " + name(open));
+      }
+    }
+  }
+  for (const auto& [open, state] : file.opens) {
+    if (!state.cached) continue;
+    const auto it = file.caches.find(state.cache);
+    if (it == file.caches.end() ||
+        !std::binary_search(it->second.opens.begin(), it->second.opens.end(), open)) {
+      wrong.push_back(name(open) + ": its lease does not know it");
+    }
+  }
+}
+
+void check_locks(const FileState& file, std::vector<std::string>& wrong) {
+  for (std::size_t i = 0; i < file.locks.size(); ++i) {
+    if (!file.opens.contains(file.locks[i].open)) {
+      wrong.push_back(name(file.locks[i].open) + " is gone but its lock is held");
+    }
+    for (std::size_t k = i + 1; k < file.locks.size(); ++k) {
+      if (lock_conflict(file.locks[i], file.locks[k].open, file.locks[k].range)) {
+        wrong.push_back("locks of " + name(file.locks[i].open) + " and " +
+                        name(file.locks[k].open) + " conflict");
+      }
+    }
+  }
+}
+
+void check_waits(const FileState& file, std::vector<std::string>& wrong) {
+  const bool breaking = std::any_of(file.caches.begin(), file.caches.end(),
+                                    [](const auto& entry) { return entry.second.breaking; });
+  for (const Waiter& waiter : file.waiters) {
+    const std::string who = "request " + std::to_string(waiter.request.raw());
+    if (const auto* const lock = std::get_if<Lock>(&waiter.what)) {
+      const bool blocked =
+          !lock->ranges.empty() &&
+          std::any_of(file.locks.begin(), file.locks.end(), [&](const HeldLock& held) {
+            return lock_conflict(held, lock->open, lock->ranges[0]);
+          });
+      if (!blocked) wrong.push_back(who + " waits for a lock that nobody holds");
+      if (!file.opens.contains(lock->open)) wrong.push_back(who + " waits through no open");
+    } else if (!breaking) {
+      wrong.push_back(who + " waits for a break that is not under way");
+    }
+  }
+  for (const HeldReply& reply : file.held) {
+    if (reply.missing.empty()) wrong.push_back("an answer is held back for nobody");
+    if (reply.open.raw() == 0) continue;
+    const auto it = file.opens.find(reply.open);
+    if (it == file.opens.end() || it->second.answered) {
+      wrong.push_back(name(reply.open) + " is held back but gone or answered");
+    }
+  }
+  for (const auto& [open, state] : file.opens) {
+    if (state.answered) continue;
+    const auto count = std::count_if(file.held.begin(), file.held.end(),
+                                     [&](const HeldReply& reply) { return reply.open == open; });
+    if (count != 1) wrong.push_back(name(open) + " will never be answered, or more than once");
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> broken_invariants(const FileState& file) {
+  std::vector<std::string> wrong;
+  check_shares(file, wrong);
+  check_caches(file, wrong);
+  check_locks(file, wrong);
+  check_waits(file, wrong);
+  if (file.unlinking && !file.opens.empty()) wrong.emplace_back("opened while it is unlinked");
+  if (file.delete_pending && file.opens.empty() && !file.unlinking) {
+    wrong.emplace_back("delete-pending with nobody to delete it");
+  }
+  return wrong;
+}
+
+}  // namespace flotilla::coherence
