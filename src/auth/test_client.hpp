@@ -43,6 +43,7 @@ struct NtlmClient {
                         ntlm::kNtlm | ntlm::kAlwaysSign | ntlm::kExtendedSessionSecurity |
                         ntlm::kVersion | ntlm::k128 | ntlm::kKeyExch | ntlm::k56;
   bool with_mic = true;
+  bool version_field = true;  ///< some clients leave these 8 bytes away
   bool ntlm_v1 = false;
   bool anonymous = false;
 
@@ -109,10 +110,11 @@ struct NtlmClient {
     writer.bytes(as_bytes(std::string_view("NTLMSSP\0", 8)));
     writer.u32(3);
     Bytes payload;
+    const std::size_t header_bytes = version_field ? 88 : 80;
     const auto field = [&](ByteView bytes) {
       writer.u16(static_cast<std::uint16_t>(bytes.size()));
       writer.u16(static_cast<std::uint16_t>(bytes.size()));
-      writer.u32(static_cast<std::uint32_t>(88 + payload.size()));
+      writer.u32(static_cast<std::uint32_t>(header_bytes + payload.size()));
       payload.insert(payload.end(), bytes.begin(), bytes.end());
     };
     field(lm_response);
@@ -122,12 +124,12 @@ struct NtlmClient {
     field(bytes_of(u"CLIENT"));
     field(session_key);
     writer.u32(agreed);
-    writer.zeros(8);
-    writer.zeros(16);
+    writer.zeros(header_bytes - 64);
     writer.bytes(payload);
     if (with_mic) {
-      const auto mic = ntlm::authenticate_mic(exported_key, negotiate_bytes, challenge_bytes, out);
-      std::copy(mic.begin(), mic.end(), out.begin() + ntlm::kMicAt);
+      const auto mic = ntlm::authenticate_mic(exported_key, negotiate_bytes, challenge_bytes, out,
+                                              header_bytes - 16);
+      std::ranges::copy(mic, out.begin() + static_cast<std::ptrdiff_t>(header_bytes - 16));
     }
     return out;
   }

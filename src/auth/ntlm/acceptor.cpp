@@ -135,9 +135,10 @@ Result<ports::AuthStep> Acceptor::on_authenticate(ByteView token) {
   const auto av_flags = find_av_pair(response->target_info, AvId::Flags);
   if (av_flags && av_flags->size() == 4 &&
       (load_le<std::uint32_t>(av_flags->data()) & kAvFlagMic) != 0) {
-    if (!message->mic ||
-        !crypto::equal_constant_time(authenticate_mic(*exported, negotiate_, challenge_, token),
-                                     *message->mic)) {
+    if (message->mic_at == 0 ||
+        !crypto::equal_constant_time(
+            authenticate_mic(*exported, negotiate_, challenge_, token, message->mic_at),
+            token.subspan(message->mic_at, sizeof(Mic)))) {
       log::warn("logon refused: the messages of user {} were changed on their way (MIC)",
                 user->name);
       return fail(NtStatus::LogonFailure);

@@ -55,11 +55,11 @@ Md16 exchange_key(const Md16& key, ByteView sixteen_bytes) {
 }
 
 Md16 authenticate_mic(const Md16& exported_session_key, ByteView negotiate, ByteView challenge,
-                      ByteView authenticate) {
+                      ByteView authenticate, std::size_t mic_at) {
   static constexpr Mic kZeros{};
-  if (authenticate.size() < kMicAt + kZeros.size()) return {};
-  const ByteView parts[] = {negotiate, challenge, authenticate.first(kMicAt), kZeros,
-                            authenticate.subspan(kMicAt + kZeros.size())};
+  if (authenticate.size() < mic_at + kZeros.size()) return {};
+  const ByteView parts[] = {negotiate, challenge, authenticate.first(mic_at), kZeros,
+                            authenticate.subspan(mic_at + kZeros.size())};
   return crypto::hmac_md5(exported_session_key, parts);
 }
 

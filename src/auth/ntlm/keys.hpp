@@ -28,9 +28,11 @@ using crypto::Md16;
 /// RC4K(key, data): the exchange of the exported session key, either way.
 [[nodiscard]] Md16 exchange_key(const Md16& key, ByteView sixteen_bytes);
 
-/// MIC of an AUTHENTICATE_MESSAGE. `authenticate` is read with zeros in its MIC field.
+/// MIC of an AUTHENTICATE_MESSAGE, which is read with zeros in the MIC field at `mic_at`. Zeros for
+/// a message that has no such field.
 [[nodiscard]] Md16 authenticate_mic(const Md16& exported_session_key, ByteView negotiate,
-                                    ByteView challenge, ByteView authenticate);
+                                    ByteView challenge, ByteView authenticate,
+                                    std::size_t mic_at = kMicAt);
 
 enum class Direction : std::uint8_t { ClientToServer, ServerToClient };
 

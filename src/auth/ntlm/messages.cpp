@@ -171,9 +171,11 @@ std::optional<AuthenticateMessage> decode_authenticate(ByteView message) {
   for (const Field& field : {lm, nt, domain, user, workstation, session_key}) {
     if (field.size_bytes != 0) payload_at = std::min(payload_at, field.offset);
   }
-  if (payload_at >= kMicAt + 16) {
-    out.mic.emplace();
-    std::copy_n(message.begin() + kMicAt, 16, out.mic->begin());
+  constexpr std::size_t kVersionBytes = 8;
+  if (payload_at >= kMicAt + sizeof(Mic)) {
+    out.mic_at = kMicAt;
+  } else if (payload_at >= kMicAt - kVersionBytes + sizeof(Mic)) {
+    out.mic_at = kMicAt - kVersionBytes;
   }
   return out;
 }

@@ -84,10 +84,11 @@ struct AuthenticateMessage {
   std::u16string user;
   std::u16string workstation;
   ByteView encrypted_session_key;
-  /// Bytes 72..87, where no payload begins before 88: whether they mean a MIC say the AV_PAIRs.
-  std::optional<Mic> mic;
+  /// Where 16 bytes for a MIC stand before the payload: after the VERSION, or in its place with
+  /// clients that leave it out. Whether they mean a MIC say the AV_PAIRs. 0 where there is no room.
+  std::size_t mic_at = 0;
 };
-inline constexpr std::size_t kMicAt = 72;
+inline constexpr std::size_t kMicAt = 72;  ///< where [MS-NLMP] has the MIC
 [[nodiscard]] std::optional<AuthenticateMessage> decode_authenticate(ByteView message);
 
 /// NTLMv2_RESPONSE, [MS-NLMP] 2.2.2.8: proof, then the client's challenge that it was made over.

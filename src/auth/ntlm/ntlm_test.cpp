@@ -84,8 +84,8 @@ TEST(NtlmMessages, DecodesWindowsAuthenticateMessage) {
   EXPECT_EQ(message->domain, u"SUT311");
   EXPECT_EQ(message->workstation, u"DRIVER311");
   EXPECT_EQ(message->flags, 0xE2888215U);
-  ASSERT_TRUE(message->mic);
-  EXPECT_EQ(hex(*message->mic), "ECAC77A5F385A8BF9C38C706EEEDDCD3");
+  ASSERT_EQ(message->mic_at, kMicAt);
+  EXPECT_EQ(hex(ByteView(bytes).subspan(kMicAt, 16)), "ECAC77A5F385A8BF9C38C706EEEDDCD3");
   const auto response = decode_ntlm_v2_response(message->nt_response);
   ASSERT_TRUE(response);
   const auto flags = find_av_pair(response->target_info, AvId::Flags);
@@ -272,6 +272,12 @@ TEST_F(NtlmAcceptor, AChangedMessageFailsTheMicWithLogonFailure) {
   Bytes message = client.authenticate(challenge->reply);
   message[kMicAt + 3] ^= 1;
   EXPECT_EQ(acceptor.step(message).error(), NtStatus::LogonFailure);
+}
+
+TEST_F(NtlmAcceptor, AClientThatLeavesTheVersionOutHasItsMicInThatPlace) {
+  NtlmClient client;
+  client.version_field = false;
+  EXPECT_TRUE(log_on(client));
 }
 
 TEST_F(NtlmAcceptor, ADroppedNegotiateFlagFailsTheMic) {
