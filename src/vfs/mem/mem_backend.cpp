@@ -405,6 +405,7 @@ class MemBackend final : public ports::Backend {
                 bool replace) override {
     const std::lock_guard lock(world_->mutex);
     if (from.empty() || to.empty()) return fail(NtStatus::AccessDenied);
+    if (const Status ok = check_path(to); !ok) return ok;
     auto source = world_->spot(who, from);
     if (!source) return std::unexpected(source.error());
     if (source->child == nullptr) return fail(NtStatus::ObjectNameNotFound);
@@ -437,6 +438,7 @@ class MemBackend final : public ports::Backend {
               bool replace) override {
     const std::lock_guard lock(world_->mutex);
     if (to.empty()) return fail(NtStatus::AccessDenied);
+    if (const Status ok = check_path(to); !ok) return ok;
     if (from.empty()) return fail(NtStatus::FileIsADirectory);
     auto source = world_->spot(who, from);
     if (!source) return std::unexpected(source.error());
