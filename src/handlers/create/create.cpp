@@ -1,0 +1,503 @@
+// CREATE: [MS-SMB2] 3.3.5.9. In the order of DESIGN.md section 3: locate, let the engine grant, and
+// only then truncate or overwrite.
+#include <utility>
+
+#include "base/log.hpp"
+#include "handlers/access.hpp"
+#include "handlers/channel.hpp"
+#include "handlers/close.hpp"
+#include "handlers/create/create_request.hpp"
+#include "handlers/engine_call.hpp"
+#include "handlers/lease_index.hpp"
+#include "handlers/open_link.hpp"
+#include "handlers/open_state.hpp"
+#include "handlers/pipe.hpp"
+#include "handlers/request.hpp"
+#include "wire/utf16.hpp"
+
+namespace flotilla::handlers {
+
+namespace {
+
+namespace o = wire::create_options;
+namespace nf = wire::notify_filter;
+
+/// A race lost to another creator or remover is run again; so often it is no race any more.
+constexpr int kAttemptsMax = 16;
+
+/// All that one CREATE gathers on its way. Lives in the handler's frame.
+struct Making {
+  wire::CreateRequest body;
+  CreateName name;
+  CreateAsks asks;
+  const Share* share = nullptr;
+  std::shared_ptr<ports::Backend> backend;
+  ports::Credentials who;
+  bool read_only_share = false;
+
+  std::shared_ptr<ports::BackendFile> file;
+  ports::FileFacts facts;
+  std::string path;  ///< as stored
+  Rights rights;
+  coherence::AccessMask granted = 0;
+  bool created = false;
+
+  coherence::Opened opened;
+  std::shared_ptr<ports::IoGate> gate;
+  std::shared_ptr<OpenLink> link;
+  OpenId open_id;
+  bool lease_claimed = false;
+
+  [[nodiscard]] bool directory() const noexcept { return facts.type == ports::FileType::Directory; }
+  [[nodiscard]] bool overwriting() const noexcept {
+    return !created && overwrites(body.create_disposition);
+  }
+};
+
+/// What the file system said about the name, gathered in one trip to a blocking thread.
+struct Located {
+  std::shared_ptr<ports::BackendFile> file;
+  ports::FileFacts facts;
+  Rights rights;
+};
+
+Result<Located> look_at(ports::Backend& backend, const ports::Credentials& who,
+                        std::shared_ptr<ports::BackendFile> file) {
+  Located out;
+  out.file = std::move(file);
+  const auto facts = out.file->facts();
+  if (!facts) return fail(facts.error());
+  out.facts = *facts;
+  const auto rights = rights_on(backend, who, *out.file, out.file->located_path());
+  if (!rights) return fail(rights.error());
+  out.rights = *rights;
+  return out;
+}
+
+runtime::Task<Result<Located>> locate(Request& request, const Making& making) {
+  std::shared_ptr<ports::Backend> backend = making.backend;
+  std::string path = making.name.path;
+  ports::Credentials who = making.who;
+  const bool local = backend->local();
+  co_return co_await offload(request.server, request.executor(), local,
+                             [backend, path, who]() -> Result<Located> {
+                               auto found = backend->locate(who, path);
+                               if (!found) return fail(found.error());
+                               return look_at(*backend, who, *std::move(found));
+                             });
+}
+
+runtime::Task<Result<Located>> make_file(Request& request, const Making& making) {
+  std::shared_ptr<ports::Backend> backend = making.backend;
+  std::string path = making.name.path;
+  ports::Credentials who = making.who;
+  const bool directory = (making.body.create_options & o::kDirectoryFile) != 0;
+  const std::uint32_t attributes = initial_attributes(making.body.file_attributes, directory);
+  const bool local = backend->local();
+  co_return co_await offload(request.server, request.executor(), local,
+                             [backend, path, who, directory, attributes]() -> Result<Located> {
+                               auto made = backend->create(who, path, directory, attributes);
+                               if (!made) return fail(made.error());
+                               return look_at(*backend, who, *std::move(made));
+                             });
+}
+
+/// The rights that the request gets on what exists. An overwrite needs more than it asks for.
+Status decide_access(Making& making) {
+  coherence::AccessMask maximal = making.rights.maximal;
+  if (making.created) maximal = wire::access::kFileAllAccess;  // the maker's own file
+  if (making.read_only_share) maximal &= ~kWritingAccess;
+  making.rights.maximal = maximal;
+  const auto granted = grant_access(making.body.desired_access, maximal);
+  if (!granted) return fail(granted.error());
+  making.granted = *granted;
+  if (making.overwriting()) {
+    const coherence::AccessMask needed =
+        making.body.create_disposition == wire::CreateDisposition::Supersede
+            ? wire::access::kDelete
+            : wire::access::kWriteData;
+    if ((needed & ~maximal) != 0) return fail(NtStatus::AccessDenied);
+  }
+  if ((making.body.create_options & o::kDeleteOnClose) != 0 &&
+      (making.granted & wire::access::kDelete) == 0) {
+    return fail(NtStatus::AccessDenied);
+  }
+  return {};
+}
+
+/// Finds the file, or makes it. Sets everything up to `created`.
+runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
+  making.created = false;
+  Result<Located> found = co_await locate(request, making);
+  const wire::CreateDisposition disposition = making.body.create_disposition;
+  if (!found) {
+    if (found.error() != NtStatus::ObjectNameNotFound || must_exist(disposition)) {
+      co_return found.error();
+    }
+    if (making.read_only_share) co_return NtStatus::AccessDenied;
+    if (making.name.needs_directory && (making.body.create_options & o::kDirectoryFile) == 0) {
+      co_return NtStatus::ObjectNameInvalid;
+    }
+    if ((making.body.file_attributes & wire::file_attribute::kReadonly) != 0 &&
+        (making.body.create_options & o::kDeleteOnClose) != 0) {
+      co_return NtStatus::CannotDelete;
+    }
+    making.created = true;
+    // What is asked must be grantable before there is a file.
+    if (const Status good = decide_access(making); !good) co_return good.error();
+    found = co_await make_file(request, making);
+    if (!found) {
+      making.created = false;
+      if (found.error() == NtStatus::ObjectNameCollision &&
+          disposition != wire::CreateDisposition::Create) {
+        co_return NtStatus::Pending;  // somebody else was faster: once more, as an open
+      }
+      co_return found.error();
+    }
+  }
+  making.file = found->file;
+  making.facts = found->facts;
+  making.rights = found->rights;
+  making.path = making.file->located_path();
+  if (making.facts.type == ports::FileType::Symlink) co_return NtStatus::AccessDenied;
+  if (making.facts.type == ports::FileType::Other) co_return NtStatus::AccessDenied;
+  if (const Status good = decide_access(making); !good) {
+    if (disposition == wire::CreateDisposition::Create && !making.created) {
+      co_return NtStatus::ObjectNameCollision;
+    }
+    co_return good.error();
+  }
+  if (!making.created) {
+    const Status good = check_existing(making.body, making.name, making.facts, making.granted);
+    if (!good) co_return good.error();
+    if (making.directory() && (making.body.create_options & o::kDeleteOnClose) != 0) {
+      std::shared_ptr<ports::BackendFile> file = making.file;
+      const bool local = making.backend->local();
+      const Result<bool> empty =
+          co_await offload(request.server, request.executor(), local,
+                           [file]() -> Result<bool> { return file->empty_directory(); });
+      if (empty && !*empty) co_return NtStatus::DirectoryNotEmpty;
+    }
+  }
+  co_return NtStatus::Success;
+}
+
+/// Asks the engine; waits for breaks where it must. [MS-SMB2] 3.3.5.9, "Open Execution".
+runtime::Task<NtStatus> ask_engine(Request& request, Making& making) {
+  Server& server = request.server;
+  const ports::ConnectionFacts& facts = request.channel->facts();
+  coherence::Open command;
+  making.open_id = server.engine().next_open_id();
+  command.open = making.open_id;
+  command.client = facts.client_guid;
+  command.session = request.session->id;
+  command.path = making.path;
+  command.access = making.granted;
+  command.share = making.body.share_access;
+  command.directory = making.directory();
+  command.overwrites = making.overwriting();
+  command.created = making.created;
+  command.delete_on_close = (making.body.create_options & o::kDeleteOnClose) != 0;
+  if (!making.directory()) command.cache = making.asks.cache;
+  making.lease_claimed = false;
+  const LeaseKey lease_key = command.cache.key;
+  if (command.cache.kind == coherence::CacheKind::Lease) {
+    if (!server.leases().claim(facts.client_guid, lease_key, making.file->key(), making.open_id)) {
+      co_return NtStatus::InvalidParameter;
+    }
+    making.lease_claimed = true;
+  }
+  making.link = std::make_shared<OpenLink>(request.channel);
+  const FileKey key = making.file->key();
+  std::shared_ptr<ports::OpenEvents> events = making.link;
+  ports::OpenOutcome outcome =
+      co_await engine_open(request, key, std::move(command), std::move(events));
+  auto* const opened = std::get_if<coherence::Opened>(&outcome.outcome.answer);
+  if (outcome.outcome.status != NtStatus::Success || opened == nullptr) {
+    if (making.lease_claimed) {
+      server.leases().release(facts.client_guid, lease_key, making.open_id);
+    }
+    co_return outcome.outcome.status == NtStatus::Success ? NtStatus::InternalError
+                                                          : outcome.outcome.status;
+  }
+  making.opened = *opened;
+  making.gate = std::move(outcome.gate);
+  if (making.lease_claimed && making.opened.kind != coherence::CacheKind::Lease) {
+    server.leases().release(facts.client_guid, lease_key, making.open_id);
+    making.lease_claimed = false;
+  }
+  co_return NtStatus::Success;
+}
+
+/// What has to happen in the file system once the grant is there: data access, truncation,
+/// attributes, EAs, allocation. One trip. Answers fresh facts.
+Result<ports::FileFacts> prepare(const std::shared_ptr<ports::BackendFile>& file,
+                                 const ports::Credentials& who, const wire::CreateRequest& body,
+                                 const CreateAsks& asks, coherence::AccessMask granted,
+                                 bool created, bool overwriting, bool directory) {
+  auto facts = file->facts();
+  if (!facts) return facts;
+  if (facts->links == 0) return fail(NtStatus::FileDeleted);
+  if (!directory) {
+    const bool reads = (granted & (wire::access::kReadData | wire::access::kExecute)) != 0;
+    const bool writes = (granted & (wire::access::kWriteData | wire::access::kAppendData)) != 0 ||
+                        overwriting || (created && asks.allocation_bytes != 0);
+    const auto access = reads ? (writes ? ports::DataAccess::ReadWrite : ports::DataAccess::Read)
+                              : (writes ? ports::DataAccess::Write : ports::DataAccess::None);
+    if (access != ports::DataAccess::None) {
+      if (const Status good = file->activate(who, access); !good) return fail(good.error());
+    }
+  }
+  bool changed = false;
+  if (overwriting) {
+    if (const Status good = file->set_size(0); !good) return fail(good.error());
+    ports::BasicChange change;
+    change.attributes = initial_attributes(body.file_attributes, false);
+    if (const Status good = file->set_basic(who, change); !good) return fail(good.error());
+    changed = true;
+  }
+  if ((created || overwriting) && !asks.eas.empty()) {
+    if (const Status good = file->set_eas(who, asks.eas); !good) return fail(good.error());
+    changed = true;
+  }
+  if ((created || overwriting) && !directory && asks.allocation_bytes != 0) {
+    if (const Status good = file->set_allocation(asks.allocation_bytes); !good) {
+      return fail(good.error());
+    }
+    changed = true;
+  }
+  return changed ? file->facts() : facts;
+}
+
+std::shared_ptr<session::Open> hang_up(Request& request, Making& making) {
+  auto open = std::make_shared<session::Open>();
+  session::Session& session = *request.session;
+  open->open_id = making.open_id;
+  open->id = FileId{making.open_id.raw(), session.next_volatile++};
+  open->tree = request.tree->id;
+  open->session = session.id;
+  open->path = making.path;
+  open->granted_access = making.granted;
+  open->share_access = making.body.share_access;
+  open->create_options = making.body.create_options;
+  open->mode = making.body.create_options &
+               (o::kWriteThrough | o::kSequentialOnly | o::kNoIntermediateBuffering |
+                o::kSynchronousIoAlert | o::kSynchronousIoNonalert | o::kDeleteOnClose);
+  open->file_attributes = making.facts.attributes;
+  open->client_guid = request.channel->facts().client_guid;
+  open->channel_sequence = request.header.channel_sequence();
+  auto state = std::make_unique<OpenState>();
+  state->share = making.share;
+  if (making.file) {
+    open->key = making.file->key();
+    open->directory = making.directory();
+    open->cache_kind = making.opened.kind;
+    open->cache_rights = making.opened.rights;
+    open->lease_key = making.asks.cache.key;
+    open->lease_version = making.asks.cache.version;
+    open->delete_on_close = (making.body.create_options & o::kDeleteOnClose) != 0;
+    state->file = making.file;
+    state->gate = making.gate;
+    state->events = making.link;
+    state->open_file = request.server.open_files().hold(open->key, making.share, making.path);
+  }
+  open->state = std::move(state);
+  session.opens.emplace(open->id.volatile_id, open);
+  request.server.opens_count.fetch_add(1, std::memory_order_relaxed);
+  request.chain.file = open->id;
+  return open;
+}
+
+void append_response(Request& request, const Making& making, const session::Open& open) {
+  wire::CreateResponse response;
+  wire::CreateContextList contexts;
+  switch (making.opened.kind) {
+    case coherence::CacheKind::Lease: {
+      response.oplock_level = wire::OplockLevel::Lease;
+      const std::uint32_t flags =
+          making.opened.break_in_progress ? wire::lease_flags::kBreakInProgress : 0U;
+      if (making.asks.cache.version == 2) {
+        wire::LeaseContextV2 lease;
+        lease.lease_key = making.asks.cache.key;
+        lease.lease_state = making.opened.rights;
+        lease.lease_flags = flags;
+        if (making.asks.cache.has_parent) {
+          lease.lease_flags |= wire::lease_flags::kParentLeaseKeySet;
+          lease.parent_lease_key = making.asks.cache.parent_key;
+        }
+        lease.epoch = making.opened.lease_epoch;
+        contexts.add(lease);
+      } else {
+        wire::LeaseContext lease;
+        lease.lease_key = making.asks.cache.key;
+        lease.lease_state = making.opened.rights;
+        lease.lease_flags = flags;
+        contexts.add(lease);
+      }
+      break;
+    }
+    case coherence::CacheKind::Oplock:
+      response.oplock_level = static_cast<wire::OplockLevel>(oplock_level_of(making.opened.rights));
+      break;
+    case coherence::CacheKind::None:
+      break;
+  }
+  response.create_action = wire::CreateAction::Opened;
+  if (making.created) {
+    response.create_action = wire::CreateAction::Created;
+  } else if (making.overwriting()) {
+    response.create_action = making.body.create_disposition == wire::CreateDisposition::Supersede
+                                 ? wire::CreateAction::Superseded
+                                 : wire::CreateAction::Overwritten;
+  }
+  response.creation_time = making.facts.created;
+  response.last_access_time = making.facts.accessed;
+  response.last_write_time = making.facts.written;
+  response.change_time = making.facts.changed;
+  if (!open.directory) {
+    response.allocation_size = making.facts.allocation_bytes;
+    response.end_of_file = making.facts.size_bytes;
+  }
+  response.file_attributes = making.facts.attributes;
+  response.file_id = open.id;
+  if (making.asks.maximal_access) {
+    wire::QueryMaximalAccessResponse maximal;
+    if (making.asks.maximal_access->ticks != 0 &&
+        *making.asks.maximal_access == making.facts.written) {
+      maximal.query_status = NtStatus::NoneMapped;
+    } else {
+      maximal.maximal_access = making.rights.maximal;
+    }
+    contexts.add(maximal);
+  }
+  if (making.asks.disk_id) {
+    wire::QueryOnDiskIdResponse id;
+    id.disk_file_id = making.facts.key.inode;
+    id.volume_id = making.facts.key.volume;
+    contexts.add(id);
+  }
+  response.create_contexts = contexts.list();
+  wire::encode(response, request.out);
+}
+
+HandlerTask open_pipe(Request& request, const wire::CreateRequest& body) {
+  Making making;
+  making.body = body;
+  making.share = &share_of(*request.tree);
+  auto name = wire::utf8_of(body.name);
+  if (!name) co_return NtStatus::ObjectNameNotFound;
+  const auto& credentials = static_cast<const SessionCredentials&>(*request.session->credentials);
+  rpc::PipeContext context;
+  context.config = &request.server.config();
+  context.clock = &request.server.clock();
+  context.caller = credentials.token;
+  context.peer_address = request.channel->facts().peer_address;
+  auto pipe = Pipe::open(*name, std::move(context));
+  if (!pipe) co_return pipe.error();
+  making.open_id = request.server.engine().next_open_id();
+  making.path = *std::move(name);
+  making.granted = map_generic(body.desired_access) & wire::access::kFileAllAccess;
+  if ((body.desired_access & wire::access::kMaximumAllowed) != 0) {
+    making.granted |= request.tree->maximal_access;
+  }
+  making.facts.attributes = wire::file_attribute::kNormal;
+  making.facts.allocation_bytes = 4096;
+  making.rights.maximal = request.tree->maximal_access;
+  const std::shared_ptr<session::Open> open = hang_up(request, making);
+  open->pipe = true;
+  state_of(*open).pipe = *std::move(pipe);
+  append_response(request, making, *open);
+  co_return NtStatus::Success;
+}
+
+/// What other clients' watches see.
+void report(Request& request, const Making& making) {
+  NotifyHub& hub = request.server.notify();
+  if (making.created) {
+    hub.report(making.share, making.path, wire::NotifyAction::Added,
+               making.directory() ? nf::kDirName : nf::kFileName);
+  } else if (making.overwriting()) {
+    hub.report(making.share, making.path, wire::NotifyAction::Modified,
+               nf::kSize | nf::kLastWrite | nf::kAttributes);
+  }
+}
+
+/// The grant is there: file system work, then the open gets its place in the session. On an error
+/// the grant is given back.
+runtime::Task<NtStatus> settle(Request& request, Making& making) {
+  Server& server = request.server;
+  std::shared_ptr<ports::BackendFile> file = making.file;
+  const bool local = making.backend->local();
+  const bool wanted = request.alive();  // else nothing is truncated for nobody
+  Result<ports::FileFacts> facts = co_await offload(
+      server, request.executor(), local,
+      [file, who = making.who, body = making.body, asks = making.asks, granted = making.granted,
+       created = making.created, overwriting = making.overwriting(), directory = making.directory(),
+       wanted]() -> Result<ports::FileFacts> {
+        if (!wanted) return fail(NtStatus::UserSessionDeleted);
+        return prepare(file, who, body, asks, granted, created, overwriting, directory);
+      });
+  NtStatus status = facts ? NtStatus::Success : facts.error();
+  if (status == NtStatus::Success && !request.alive()) status = NtStatus::UserSessionDeleted;
+  if (status == NtStatus::Success && making.link->revoked()) status = NtStatus::FileClosed;
+  if (status != NtStatus::Success) {
+    if (making.lease_claimed) {
+      server.leases().release(request.channel->facts().client_guid, making.asks.cache.key,
+                              making.open_id);
+    }
+    const FileKey key = file->key();
+    ports::Credentials who = making.who;
+    co_await give_back(server, request.executor(), *making.share, std::move(who), key,
+                       making.open_id, making.directory());
+    co_return status;
+  }
+  making.facts = *facts;
+  const std::shared_ptr<session::Open> open = hang_up(request, making);
+  making.link->attach(open);
+  append_response(request, making, *open);
+  report(request, making);
+  co_return NtStatus::Success;
+}
+
+}  // namespace
+
+HandlerTask handle_create(Request& request) {
+  auto body = wire::decode<wire::CreateRequest>(request.message);
+  if (!body) co_return wire::status_of(body.error());
+  request.chain.file = kRelatedFileId;
+  Server& server = request.server;
+  if (request.session->opens.size() >= server.config().opens_per_session_max ||
+      server.opens_count.load(std::memory_order_relaxed) >= server.config().opens_max) {
+    co_return NtStatus::TooManyOpenedFiles;
+  }
+  if (const Status good = check_create(*body); !good) co_return good.error();
+  if (request.tree->ipc) co_return co_await open_pipe(request, *body);
+  Making making;
+  auto asks = read_create_contexts(*body, request.channel->facts(), server.config().leases);
+  if (!asks) co_return asks.error();
+  auto name = parse_create_name(body->name);
+  if (!name) co_return name.error();
+  making.body = *std::move(body);
+  making.asks = *std::move(asks);
+  making.name = *std::move(name);
+  making.share = &share_of(*request.tree);
+  making.backend = making.share->backend;
+  making.who = kernel_credentials(*request.session);
+  making.read_only_share = request.tree->read_only;
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    NtStatus status = co_await find_or_make(request, making);
+    if (!request.alive()) co_return NtStatus::UserSessionDeleted;
+    if (status == NtStatus::Pending) continue;
+    if (status != NtStatus::Success) co_return status;
+    status = co_await ask_engine(request, making);
+    if (status != NtStatus::Success) co_return status;
+    status = co_await settle(request, making);
+    if (status != NtStatus::FileDeleted) co_return status;
+    // The name we found was removed before the engine granted it: look again.
+  }
+  log::warn("create \"{}\" on {}: lost {} races in a row", making.name.path,
+            making.share->config.name, kAttemptsMax);
+  co_return NtStatus::SharingViolation;
+}
+
+}  // namespace flotilla::handlers

@@ -1,0 +1,83 @@
+#include "handlers/create/create_name.hpp"
+
+#include "wire/utf16.hpp"
+
+namespace flotilla::handlers {
+
+namespace {
+
+constexpr std::size_t kComponentUnitsMax = 255;
+constexpr std::size_t kPathBytesMax = 4095;
+
+bool is_forbidden(char16_t unit) noexcept {
+  switch (unit) {
+    case u'"':
+    case u'*':
+    case u'/':
+    case u':':
+    case u'<':
+    case u'>':
+    case u'?':
+    case u'|':
+      return true;
+    default:
+      return unit < 0x20;
+  }
+}
+
+bool equal_ascii(std::u16string_view text, std::string_view upper) noexcept {
+  if (text.size() != upper.size()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char16_t unit =
+        text[i] >= u'a' && text[i] <= u'z' ? static_cast<char16_t>(text[i] - 32) : text[i];
+    if (unit != static_cast<char16_t>(upper[i])) return false;
+  }
+  return true;
+}
+
+Status check_component(std::u16string_view component) {
+  if (component.empty() || component.size() > kComponentUnitsMax || component == u".") {
+    return fail(NtStatus::ObjectNameInvalid);
+  }
+  if (component == u"..") return fail(NtStatus::ObjectPathSyntaxBad);
+  for (const char16_t unit : component) {
+    if (is_forbidden(unit)) return fail(NtStatus::ObjectNameInvalid);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<CreateName> parse_create_name(std::u16string_view name) {
+  CreateName out;
+  if (name.starts_with(u'\\')) return fail(NtStatus::InvalidParameter);
+  if (name.ends_with(u'\\')) {
+    name.remove_suffix(1);
+    out.needs_directory = true;
+  }
+  if (name.empty()) return out;
+  const std::size_t last = name.rfind(u'\\') == std::u16string_view::npos ? 0 : name.rfind(u'\\');
+  if (const std::size_t colon = name.find(u':', last); colon != std::u16string_view::npos) {
+    const std::u16string_view stream = name.substr(colon);
+    if (!equal_ascii(stream, "::$DATA") || out.needs_directory) {
+      return fail(NtStatus::ObjectNameInvalid);
+    }
+    name = name.substr(0, colon);
+  }
+  for (std::u16string_view rest = name;;) {
+    const std::size_t slash = rest.find(u'\\');
+    const Status good = check_component(rest.substr(0, slash));
+    if (!good) return fail(good.error());
+    if (slash == std::u16string_view::npos) break;
+    rest.remove_prefix(slash + 1);
+  }
+  auto text = wire::utf8_of(name);
+  if (!text || text->size() > kPathBytesMax) return fail(NtStatus::ObjectNameInvalid);
+  out.path = *std::move(text);
+  for (char& c : out.path) {
+    if (c == '\\') c = '/';
+  }
+  return out;
+}
+
+}  // namespace flotilla::handlers
