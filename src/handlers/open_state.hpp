@@ -37,6 +37,13 @@ struct Enumeration {
   bool delivered_any = false;
 };
 
+/// Whose turn it is to read the directory: requests of one open do it one after the other. The
+/// coroutines hold it, so that a closed open wakes them all the same.
+struct EnumerationTurn {
+  bool busy = false;
+  std::deque<std::shared_ptr<runtime::OneShot<bool>>> waiters;
+};
+
 /// On session::Open::state.
 struct OpenState final : session::Attachment {
   ~OpenState() override;
@@ -46,9 +53,7 @@ struct OpenState final : session::Attachment {
   std::shared_ptr<ports::OpenEvents> events;
   std::shared_ptr<OpenFiles::Entry> open_file;  ///< name and delete-pending; null for a pipe
   std::optional<Enumeration> enumeration;
-  /// A QUERY_DIRECTORY is reading: later ones wait here, in order.
-  bool enumerating = false;
-  std::deque<std::shared_ptr<runtime::OneShot<bool>>> enumeration_waiters;
+  std::shared_ptr<EnumerationTurn> enumeration_turn;
   std::shared_ptr<NotifyWatch> watch;  ///< CHANGE_NOTIFY's; removed from the hub on close
   std::unique_ptr<Pipe> pipe;
 };
