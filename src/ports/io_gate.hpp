@@ -60,8 +60,9 @@ class IoGate : public std::enable_shared_from_this<IoGate> {
   [[nodiscard]] Result<Ticket> admit(OpenId open, std::uint64_t offset, std::uint64_t length_bytes,
                                      Access access);
 
-  /// True where somebody other than this open (or its lease) caches reads: the caller submits
-  /// coherence::Modify and waits for its answer before it writes. Cheap when nobody does.
+  /// True where a write through this open must first break somebody's read caching: a lease other
+  /// than its own, or any level II oplock, its own too ([MS-FSA] 2.1.5.3). The caller submits
+  /// coherence::Modify and waits for its answer before it writes. Cheap when nobody caches.
   [[nodiscard]] bool must_break_readers(OpenId open, const ClientGuid& client,
                                         const LeaseKey& key) const;
 
@@ -80,12 +81,16 @@ class IoGate : public std::enable_shared_from_this<IoGate> {
     std::function<void()> done;
   };
   void release(std::uint64_t generation);
+  [[nodiscard]] bool forbidden(OpenId open, std::uint64_t offset, std::uint64_t length_bytes,
+                               Access access) const;  // with mutex_ held
+  void drain(std::unique_lock<std::mutex> lock, std::function<void()> done);
   std::vector<std::function<void()>> take_drained();  // with mutex_ held
 
   std::shared_ptr<const ServeLease> lease_;
   mutable std::mutex mutex_;
   std::atomic<bool> restricted_{false};  ///< false: no cacher is known, must_break_readers is cheap
-  coherence::Restrictions restrictions_;
+  coherence::Restrictions restrictions_;  ///< its locks sorted by offset
+  std::vector<std::uint64_t> reach_;      ///< [i]: the last byte that locks 0..i reach to
   std::vector<OpenId> revoked_;
   std::uint64_t generation_ = 0;
   std::vector<std::pair<std::uint64_t, std::uint32_t>>
