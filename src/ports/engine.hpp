@@ -68,6 +68,14 @@ class Engine {
   /// it got if that came first.
   virtual void cancel(const FileKey& key, RequestId request) = 0;
 
+  /// A delete-pending file whose last open died with its node, or was revoked: whoever set the
+  /// handler removes the name `path` (relative to the share of `key`), then submits Unlinked for
+  /// `open`. Without a handler such a file keeps its name. Called on any thread, no lock held; set
+  /// it once, before the first open.
+  using OrphanHandler =
+      std::function<void(const FileKey& key, OpenId open, const std::string& path)>;
+  virtual void set_orphan_handler(OrphanHandler handler) { (void)handler; }
+
   [[nodiscard]] virtual EngineStatus status() const = 0;
   /// False where requests must be refused: no quorum, or a view this node is not part of.
   [[nodiscard]] virtual bool serving() const = 0;

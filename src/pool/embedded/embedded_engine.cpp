@@ -2,19 +2,22 @@
 
 #include <utility>
 
+#include "coherence/state.hpp"
+
 namespace flotilla::pool {
 
 namespace {
-// Confirmations of restrictions carry their version; those of revocations only have to be counted.
-constexpr std::uint64_t kRevocation = std::uint64_t{1} << 63;
+/// A tick's own question: whether it left a name to be removed. No handler has this number.
+constexpr RequestId kTickRequest{~std::uint64_t{0}};
 }  // namespace
 
 EmbeddedEngine::EmbeddedEngine(const ports::Clock& clock, EmbeddedOptions options)
     : clock_(clock),
       options_(options),
       ids_(options.node, clock.wall()),
-      local_(std::make_shared<ports::ServeLease>(),
-             [this](const FileKey& key, ConfirmId id) { confirmed(key, id); }) {
+      local_(std::make_shared<ports::ServeLease>(), [this](const FileKey& key, ConfirmId version) {
+        apply(key, RequestId{}, coherence::RestrictionsKnown{version.raw()});
+      }) {
   for (Partition& partition : partitions_) {
     partition.table = coherence::FileTable(options_.limits);
   }
@@ -54,55 +57,40 @@ void EmbeddedEngine::apply(const FileKey& key, RequestId request, coherence::Bod
   const std::size_t lane = lane_of(key);
   Partition& partition = partitions_[lane];
   coherence::Command command{key, options_.node, request, {}, std::move(body)};
+  std::optional<coherence::Closed> orphan;
+  OpenId orphan_open;
   {
     const std::lock_guard lock(partition.mutex);
     command.now = now.value_or(clock_.mono());
     coherence::Outbox out;
     partition.table.apply(command, out);
     for (const auto& it : out.revocations) {
-      emit(partition, {key, DeliverRevoke{it.open, it.reason, ConfirmId{kRevocation}}});
+      local_.queue({key, DeliverRevoke{it.open, it.reason, {}}});
     }
-    for (auto& it : out.breaks) emit(partition, {key, DeliverBreak{it.what, {}}});
+    for (const auto& it : out.breaks) local_.queue({key, DeliverBreak{it.what, {}}});
     for (auto& it : out.restrictions) {
       const ConfirmId version{it.what.version};
-      emit(partition, {key, DeliverRestrictions{std::move(it.what), version}});
+      local_.queue({key, DeliverRestrictions{std::move(it.what), version}});
     }
-    for (const auto& it : out.pendings) emit(partition, {key, DeliverPending{it.request}});
+    for (const auto& it : out.pendings) local_.queue({key, DeliverPending{it.request}});
     for (auto& it : out.replies) {
-      if (it.request == RequestId{}) continue;
-      emit(partition, {key, DeliverReply{it.request, std::move(it.outcome)}});
+      if (it.request != kTickRequest) {
+        local_.queue({key, DeliverReply{it.request, std::move(it.outcome)}});
+      } else if (auto* closed = std::get_if<coherence::Closed>(&it.outcome.answer)) {
+        const coherence::FileState* file = partition.table.inspect(key);
+        if (!closed->unlink || file == nullptr) continue;
+        orphan = std::move(*closed);
+        orphan_open = file->unlink_open;
+      }
     }
   }
   local_.drain(lane);
+  if (!orphan) return;
+  if (orphan_) return orphan_(key, orphan_open, orphan->path);
+  submit(key, coherence::Unlinked{orphan_open, false}, {});
 }
 
-void EmbeddedEngine::emit(Partition& partition, LocalEffect effect) {
-  const bool revokes = std::holds_alternative<DeliverRevoke>(effect.what);
-  auto at = partition.barriers.find(effect.key);
-  if (at != partition.barriers.end() && !(revokes && at->second.waiting.empty())) {
-    at->second.waiting.push_back(std::move(effect));
-    return;
-  }
-  if (revokes) ++partition.barriers[effect.key].outstanding_count;
-  local_.queue(std::move(effect));
-}
-
-void EmbeddedEngine::confirmed(const FileKey& key, ConfirmId id) {
-  if (id.raw() != kRevocation) {
-    return apply(key, RequestId{}, coherence::RestrictionsKnown{id.raw()});
-  }
-  const std::size_t lane = lane_of(key);
-  Partition& partition = partitions_[lane];
-  {
-    const std::lock_guard lock(partition.mutex);
-    const auto at = partition.barriers.find(key);
-    if (at == partition.barriers.end() || --at->second.outstanding_count > 0) return;
-    std::deque<LocalEffect> waiting = std::move(at->second.waiting);
-    partition.barriers.erase(at);
-    for (LocalEffect& effect : waiting) emit(partition, std::move(effect));
-  }
-  local_.drain(lane);
-}
+void EmbeddedEngine::set_orphan_handler(OrphanHandler handler) { orphan_ = std::move(handler); }
 
 void EmbeddedEngine::tick(MonoTime now) {
   std::vector<FileKey> due;
@@ -112,7 +100,7 @@ void EmbeddedEngine::tick(MonoTime now) {
     if (!deadline || *deadline > now) continue;
     for (const FileKey& key : partition.table.due(now)) due.push_back(key);
   }
-  for (const FileKey& key : due) apply(key, RequestId{}, coherence::Tick{}, now);
+  for (const FileKey& key : due) apply(key, kTickRequest, coherence::Tick{}, now);
 }
 
 void EmbeddedEngine::run_timer(const std::stop_token& stop, std::chrono::milliseconds interval) {

@@ -5,12 +5,10 @@
 #include <array>
 #include <chrono>
 #include <condition_variable>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
-#include <unordered_map>
 
 #include "coherence/file_table.hpp"
 #include "pool/local/local_opens.hpp"
@@ -42,33 +40,26 @@ class EmbeddedEngine final : public ports::Engine {
   void cancel(const FileKey& key, RequestId request) override;
   [[nodiscard]] ports::EngineStatus status() const override;
   [[nodiscard]] bool serving() const override { return true; }
+  void set_orphan_handler(OrphanHandler handler) override;
 
   /// Carries out what is due: breaks past their deadline revoke their holders.
   void tick(MonoTime now);
 
  private:
-  /// A revoked open's last I/O must end before anybody is granted what it held: what the state
-  /// machine said after the revocation waits here.
-  struct Barrier {
-    std::size_t outstanding_count = 0;
-    std::deque<LocalEffect> waiting;
-  };
   struct Partition {
     mutable std::mutex mutex;
     coherence::FileTable table;
-    std::unordered_map<FileKey, Barrier> barriers;
   };
 
   void apply(const FileKey& key, RequestId request, coherence::Body body,
              std::optional<MonoTime> now = {});
-  void emit(Partition& partition, LocalEffect effect);
-  void confirmed(const FileKey& key, ConfirmId id);
   void run_timer(const std::stop_token& stop, std::chrono::milliseconds interval);
 
   const ports::Clock& clock_;
   EmbeddedOptions options_;
   OpenIdSource ids_;
   LocalOpens local_;
+  OrphanHandler orphan_;
   std::array<Partition, kLaneCount> partitions_;
   std::mutex timer_mutex_;
   std::condition_variable_any timer_wake_;

@@ -76,12 +76,25 @@ void LocalOpens::confirm(const FileKey& key, ConfirmId id) const {
   if (id != ConfirmId{}) confirmed_(key, id);
 }
 
-void LocalOpens::forget_open(Lane& lane, OpenId open) {
+std::shared_ptr<ports::IoGate> LocalOpens::forget_open(Lane& lane, OpenId open) {
   const auto at = lane.opens.find(open);
-  if (at == lane.opens.end()) return;
-  const auto gate = lane.gates.find(at->second.key);
-  if (gate != lane.gates.end() && --gate->second.open_count == 0) lane.gates.erase(gate);
+  if (at == lane.opens.end()) return nullptr;
+  const FileKey key = at->second.key;
+  std::shared_ptr<ports::IoGate> gate = std::move(at->second.gate);
   lane.opens.erase(at);
+  const auto entry = lane.gates.find(key);
+  if (entry != lane.gates.end() && --entry->second.open_count == 0 && gate.use_count() == 1) {
+    lane.gates.erase(entry);
+  }
+  if (lane.gates.size() > 64 + 2 * lane.opens.size()) {
+    std::erase_if(lane.gates, [](const auto& it) { return it.second.gate.expired(); });
+  }
+  return gate;
+}
+
+std::shared_ptr<ports::IoGate> LocalOpens::gate_of(Lane& lane, const FileKey& key) {
+  const auto at = lane.gates.find(key);
+  return at == lane.gates.end() ? nullptr : at->second.gate.lock();
 }
 
 void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverBreak& effect) {
@@ -103,14 +116,13 @@ void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverRevoke& effect) 
     const auto at = lane.opens.find(effect.open);
     if (at != lane.opens.end()) {
       events = at->second.events;
-      const auto known = lane.gates.find(key);
-      if (known != lane.gates.end()) gate = known->second.gate;
-      forget_open(lane, effect.open);
+      gate = forget_open(lane, effect.open);
     }
   }
   if (gate) {
     // The gate lives until the last I/O that it admitted has ended.
     gate->revoke(effect.open, [this, key, id = effect.confirm] { confirm(key, id); });
+    gate.reset();
   } else {
     confirm(key, effect.confirm);
   }
@@ -121,11 +133,8 @@ void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverRestrictions& ef
   std::shared_ptr<ports::IoGate> gate;
   {
     const std::lock_guard lock(lane.mutex);
-    const auto at = lane.gates.find(key);
-    if (at != lane.gates.end()) {
-      gate = at->second.gate;
-      at->second.known = effect.what;
-    }
+    gate = gate_of(lane, key);
+    if (gate) lane.gates[key].known = effect.what;
   }
   if (!gate) return confirm(key, effect.confirm);
   gate->restrict(std::move(effect.what), [this, key, id = effect.confirm] { confirm(key, id); });
@@ -136,17 +145,18 @@ void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverUnsettled&) {
   coherence::Restrictions kept;
   {
     const std::lock_guard lock(lane.mutex);
-    const auto at = lane.gates.find(key);
-    if (at == lane.gates.end()) return;
-    gate = at->second.gate;
-    kept = at->second.known;
+    gate = gate_of(lane, key);
+    if (!gate) return;
+    Gate& entry = lane.gates[key];
+    entry.known.version = 0;
+    kept = entry.known;
   }
   // A cacher that is nobody's: every write asks the new owner first (must_break_readers).
   coherence::Cacher nobody;
   nobody.open = OpenId{~std::uint64_t{0}};
   nobody.client.bytes.fill(0xFF);
   nobody.key.bytes.fill(0xFF);
-  kept.version = 0;
+  kept.version = 1;
   kept.cachers.push_back(nobody);
   gate->reset_version();
   gate->restrict(std::move(kept), [] {});
@@ -168,6 +178,7 @@ void LocalOpens::deliver(Lane& lane, const FileKey&, DeliverPending& effect) {
 void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverReply& effect) {
   Request request;
   std::shared_ptr<ports::IoGate> gate;
+  std::shared_ptr<ports::IoGate> closed_gate;
   coherence::Restrictions restrictions;
   {
     const std::lock_guard lock(lane.mutex);
@@ -178,15 +189,26 @@ void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverReply& effect) {
     const auto* opened = std::get_if<coherence::Opened>(&effect.outcome.answer);
     if (request.opened && effect.outcome.status == NtStatus::Success && opened != nullptr) {
       Gate& entry = lane.gates[key];
-      if (!entry.gate) entry.gate = std::make_shared<ports::IoGate>(lease_);
-      if (lane.opens.emplace(request.open, Open{key, request.events}).second) ++entry.open_count;
+      gate = entry.gate.lock();
+      if (!gate) {
+        gate = std::make_shared<ports::IoGate>(lease_);
+        entry.gate = gate;
+      }
+      // A gate that outlived its opens knows versions of an owner that may be another now.
+      if (entry.open_count == 0) {
+        gate->reset_version();
+        entry.known = {};
+      }
+      if (lane.opens.emplace(request.open, Open{key, request.events, gate}).second) {
+        ++entry.open_count;
+      }
       if (opened->restrictions.version >= entry.known.version) entry.known = opened->restrictions;
-      gate = entry.gate;
       restrictions = opened->restrictions;
     }
     // Whatever the answer to a Close was, nobody will hear of this open again.
-    if (request.closes != OpenId{}) forget_open(lane, request.closes);
+    if (request.closes != OpenId{}) closed_gate = forget_open(lane, request.closes);
   }
+  closed_gate.reset();
   if (gate) gate->restrict(std::move(restrictions), [] {});
   if (request.opened) {
     request.opened(ports::OpenOutcome{std::move(effect.outcome), std::move(gate)});

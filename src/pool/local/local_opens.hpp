@@ -77,9 +77,12 @@ class LocalOpens {
   struct Open {
     FileKey key;
     std::shared_ptr<ports::OpenEvents> events;
-  };
-  struct Gate {
     std::shared_ptr<ports::IoGate> gate;
+  };
+  /// Opens hold it, and every ticket of an I/O under way: a gate that is still there when nobody
+  /// has the file open is waited for like any other.
+  struct Gate {
+    std::weak_ptr<ports::IoGate> gate;
     std::uint32_t open_count = 0;
     coherence::Restrictions known;  ///< as last installed, for DeliverUnsettled
   };
@@ -100,7 +103,9 @@ class LocalOpens {
   void deliver(Lane& lane, const FileKey& key, DeliverPending& effect);
   void deliver(Lane& lane, const FileKey& key, DeliverReply& effect);
   void confirm(const FileKey& key, ConfirmId id) const;
-  static void forget_open(Lane& lane, OpenId open);  // with lane.mutex held
+  // With lane.mutex held; the gate goes with the result.
+  static std::shared_ptr<ports::IoGate> forget_open(Lane& lane, OpenId open);
+  static std::shared_ptr<ports::IoGate> gate_of(Lane& lane, const FileKey& key);
 
   std::shared_ptr<const ports::ServeLease> lease_;
   Confirmed confirmed_;

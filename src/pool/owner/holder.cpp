@@ -1,0 +1,235 @@
+#include "pool/owner/holder.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace flotilla::pool {
+
+using coherence::CacheKind;
+using coherence::Outcome;
+
+namespace {
+HeldOpen* open_in(HeldFile& file, OpenId open) {
+  const auto at = file.opens.find(open);
+  return at == file.opens.end() ? nullptr : &at->second;
+}
+}  // namespace
+
+HeldCache* Holder::cache_of(HeldFile& file, OpenId open, const ClientGuid& client,
+                            const LeaseKey& key) {
+  for (HeldCache& cache : file.caches) {
+    if (key.is_zero()
+            ? cache.kind == CacheKind::Oplock && cache.open == open
+            : cache.kind == CacheKind::Lease && cache.client == client && cache.key == key) {
+      return &cache;
+    }
+  }
+  return nullptr;
+}
+
+HeldCache* Holder::cache_of(HeldFile& file, const HeldOpen& open) {
+  for (HeldCache& cache : file.caches) {
+    if (cache.kind != open.kind) continue;
+    if (open.kind == CacheKind::Oplock && cache.open == open.command.open) return &cache;
+    if (open.kind == CacheKind::Lease && cache.client == open.command.client &&
+        cache.key == open.command.cache.key) {
+      return &cache;
+    }
+  }
+  return nullptr;
+}
+
+Inflight Holder::begin(const FileKey& key, coherence::Body body) {
+  Inflight command{key, std::move(body), false, std::nullopt};
+  const auto file = files_.find(key);
+  if (file == files_.end()) return command;
+  if (const auto* close = std::get_if<coherence::Close>(&command.body)) {
+    if (HeldOpen* open = open_in(file->second, close->open)) open->closing = true;
+  } else if (const auto* lock = std::get_if<coherence::Lock>(&command.body)) {
+    HeldOpen* open = open_in(file->second, lock->open);
+    if (!lock->unlock || open == nullptr) return command;
+    Outcome settled;
+    for (const coherence::LockRange& range : lock->ranges) {
+      const auto same = std::find_if(open->locks.begin(), open->locks.end(), [&](const auto& held) {
+        return held.offset == range.offset && held.length_bytes == range.length_bytes;
+      });
+      if (same == open->locks.end()) {
+        settled.status = NtStatus::RangeNotLocked;
+        break;
+      }
+      open->locks.erase(same);
+    }
+    command.settled = settled;
+  } else if (const auto* ack = std::get_if<coherence::AcknowledgeBreak>(&command.body)) {
+    HeldCache* cache = cache_of(file->second, ack->open, ack->client, ack->key);
+    if (cache == nullptr || !cache->breaking_to || (ack->kept & ~*cache->breaking_to) != 0) {
+      return command;
+    }
+    cache->rights = ack->kept;
+    cache->breaking_to.reset();
+    cache->again = false;
+    command.settled = Outcome{NtStatus::Success, coherence::BreakAcknowledged{ack->kept}};
+  }
+  return command;
+}
+
+void Holder::opened(const FileKey& key, const coherence::Open& command,
+                    const coherence::Opened& answer) {
+  HeldFile& file = files_[key];
+  if (file.opens.empty()) file.path = command.path;
+  HeldOpen& open = file.opens[command.open];
+  open.command = command;
+  open.kind = answer.kind;
+  open.lease_version = answer.lease_version;
+  if (answer.kind == CacheKind::None) return;
+  HeldCache* cache = cache_of(file, open);
+  if (cache == nullptr) {
+    cache = &file.caches.emplace_back();
+    cache->kind = answer.kind;
+    cache->open = command.open;
+    cache->client = command.client;
+    if (answer.kind == CacheKind::Lease) cache->key = command.cache.key;
+  }
+  cache->rights = answer.rights;
+  cache->epoch = answer.lease_epoch;
+}
+
+void Holder::end(const Inflight& command, const Outcome& outcome) {
+  const bool success = outcome.status == NtStatus::Success;
+  if (const auto* open = std::get_if<coherence::Open>(&command.body)) {
+    const auto* answer = std::get_if<coherence::Opened>(&outcome.answer);
+    if (success && answer != nullptr) opened(command.key, *open, *answer);
+    return;
+  }
+  const auto file = files_.find(command.key);
+  if (file == files_.end()) return;
+  if (const auto* close = std::get_if<coherence::Close>(&command.body)) {
+    const auto* closed = std::get_if<coherence::Closed>(&outcome.answer);
+    if (success && closed != nullptr && closed->unlink) {
+      file->second.unlinking = close->open;
+      file->second.path = closed->path;
+    }
+    forget(file, close->open);
+  } else if (const auto* lock = std::get_if<coherence::Lock>(&command.body)) {
+    HeldOpen* open = open_in(file->second, lock->open);
+    if (!success || lock->unlock || open == nullptr) return;
+    open->locks.insert(open->locks.end(), lock->ranges.begin(), lock->ranges.end());
+  } else if (const auto* pending = std::get_if<coherence::SetDeletePending>(&command.body)) {
+    if (success) file->second.delete_pending = pending->pending;
+  } else if (const auto* renamed = std::get_if<coherence::Renamed>(&command.body)) {
+    if (success) file->second.path = renamed->path;
+  } else if (const auto* unlinked = std::get_if<coherence::Unlinked>(&command.body)) {
+    if (file->second.unlinking == unlinked->open) file->second.unlinking = OpenId{};
+    forget_if_empty(file);
+  }
+}
+
+bool Holder::on_break(const FileKey& key, const coherence::Break& what) {
+  const auto file = files_.find(key);
+  if (file == files_.end()) return true;
+  const HeldOpen* open = open_in(file->second, what.open);
+  if (open == nullptr) return true;
+  HeldCache* cache = cache_of(file->second, what.open, open->command.client, what.key);
+  if (cache == nullptr) return true;
+  if (!what.ack_required) {
+    cache->rights = what.to;
+    cache->epoch = what.new_epoch;
+    cache->breaking_to.reset();
+    cache->again = false;
+    return true;
+  }
+  const bool told = cache->again && cache->breaking_to == what.to;
+  cache->again = false;
+  if (!cache->breaking_to) cache->epoch_before_break = cache->epoch;
+  cache->breaking_to = what.to;
+  cache->epoch = what.new_epoch;
+  return !told;
+}
+
+void Holder::on_revoked(const FileKey& key, OpenId open) {
+  const auto file = files_.find(key);
+  if (file != files_.end()) forget(file, open);
+}
+
+void Holder::on_fact(const FactMessage& fact) {
+  const auto file = files_.find(fact.key);
+  if (file == files_.end()) return;
+  file->second.delete_pending = fact.delete_pending;
+  file->second.path = fact.path;
+}
+
+std::vector<AssertMessage> Holder::assertions(const FileKey& key) {
+  std::vector<AssertMessage> all;
+  const auto at = files_.find(key);
+  if (at == files_.end()) return all;
+  HeldFile& file = at->second;
+  if (file.unlinking != OpenId{}) {
+    AssertMessage message{key, {}, true};
+    message.open.open.open = file.unlinking;
+    message.open.open.path = file.path;
+    message.open.open.share =
+        coherence::kShareRead | coherence::kShareWrite | coherence::kShareDelete;
+    message.open.delete_pending = true;
+    all.push_back(std::move(message));
+  }
+  for (auto& [id, open] : file.opens) {
+    AssertMessage message{key, {}, false};
+    coherence::AssertOpen& said = message.open;
+    said.open = open.command;
+    said.open.path = file.path;
+    said.open.overwrites = false;
+    said.open.created = false;
+    said.delete_pending = file.delete_pending;
+    HeldCache* cache = cache_of(file, open);
+    if (open.closing || cache == nullptr) {
+      said.open.cache = {};
+    } else {
+      said.open.cache.kind = open.kind;
+      if (open.lease_version != 0) said.open.cache.version = open.lease_version;
+      said.held = cache->rights;
+      said.lease_epoch = cache->breaking_to ? cache->epoch_before_break : cache->epoch;
+      cache->again = cache->breaking_to.has_value();
+    }
+    if (open.closing) {
+      said.open.access = 0;
+      said.open.share = coherence::kShareRead | coherence::kShareWrite | coherence::kShareDelete;
+    } else {
+      said.locks = open.locks;
+    }
+    all.push_back(std::move(message));
+  }
+  return all;
+}
+
+bool Holder::holds(const FileKey& key, OpenId open) const {
+  const auto file = files_.find(key);
+  return file != files_.end() && file->second.opens.contains(open);
+}
+
+std::size_t Holder::open_count() const noexcept {
+  std::size_t count = 0;
+  for (const auto& [key, file] : files_) count += file.opens.size();
+  return count;
+}
+
+void Holder::forget(std::map<FileKey, HeldFile>::iterator at, OpenId open) {
+  HeldFile& file = at->second;
+  file.opens.erase(open);
+  // A lease goes with its last open, an oplock with its only one.
+  std::erase_if(file.caches, [&](const HeldCache& cache) {
+    return std::none_of(file.opens.begin(), file.opens.end(), [&](const auto& entry) {
+      const HeldOpen& other = entry.second;
+      if (other.kind != cache.kind) return false;
+      return cache.kind == CacheKind::Oplock
+                 ? other.command.open == cache.open
+                 : other.command.client == cache.client && other.command.cache.key == cache.key;
+    });
+  });
+  forget_if_empty(at);
+}
+
+void Holder::forget_if_empty(std::map<FileKey, HeldFile>::iterator file) {
+  if (file->second.opens.empty() && file->second.unlinking == OpenId{}) files_.erase(file);
+}
+
+}  // namespace flotilla::pool

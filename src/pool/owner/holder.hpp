@@ -1,0 +1,83 @@
+// What a holder knows of its own opens: enough to tell a new owner all of them. Kept up to date by
+// everything that passes between handlers and owners. Pure.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "pool/owner/message.hpp"
+
+namespace flotilla::pool {
+
+/// One lease (`key` not zero) or the oplock of `open`.
+/// `rights`        as the client has them; already lowered when its acknowledgment is under way
+/// `breaking_to`   the client was told and has not answered
+/// `again`         the owner changed meanwhile: it will ask once more, and the client need not know
+struct HeldCache {
+  coherence::CacheKind kind = coherence::CacheKind::None;
+  OpenId open;
+  ClientGuid client;
+  LeaseKey key;
+  coherence::CacheRights rights = 0;
+  std::uint16_t epoch = 0;
+  std::uint16_t epoch_before_break = 0;
+  std::optional<coherence::CacheRights> breaking_to;
+  bool again = false;
+};
+
+struct HeldOpen {
+  coherence::Open command;
+  coherence::CacheKind kind = coherence::CacheKind::None;
+  std::uint8_t lease_version = 0;
+  std::vector<coherence::LockRange> locks;
+  bool closing = false;  ///< Close is under way: it forbids nobody anything any more
+};
+
+struct HeldFile {
+  std::map<OpenId, HeldOpen> opens;
+  std::vector<HeldCache> caches;
+  std::string path;
+  bool delete_pending = false;
+  OpenId unlinking;  ///< closed; this node is removing the name
+};
+
+/// A command that an owner has not answered.
+/// `settled`   what to answer if the owner changes: its effect is in the record already
+struct Inflight {
+  FileKey key;
+  coherence::Body body;
+  bool cancelled = false;
+  std::optional<coherence::Outcome> settled;
+};
+
+class Holder {
+ public:
+  /// A command leaves for the owner: gives up at once what the client has given up.
+  [[nodiscard]] Inflight begin(const FileKey& key, coherence::Body body);
+  /// The owner has answered it.
+  void end(const Inflight& command, const coherence::Outcome& outcome);
+
+  /// False where the client was told the same already and must not hear it twice.
+  [[nodiscard]] bool on_break(const FileKey& key, const coherence::Break& what);
+  void on_revoked(const FileKey& key, OpenId open);
+  void on_fact(const FactMessage& fact);
+
+  [[nodiscard]] const std::map<FileKey, HeldFile>& files() const noexcept { return files_; }
+  /// All that a new owner must know of one file; marks breaks that it will ask for again.
+  [[nodiscard]] std::vector<AssertMessage> assertions(const FileKey& key);
+  [[nodiscard]] bool holds(const FileKey& key, OpenId open) const;
+  [[nodiscard]] std::size_t open_count() const noexcept;
+  void clear() { files_.clear(); }
+
+ private:
+  HeldCache* cache_of(HeldFile& file, OpenId open, const ClientGuid& client, const LeaseKey& key);
+  static HeldCache* cache_of(HeldFile& file, const HeldOpen& open);
+  void opened(const FileKey& key, const coherence::Open& command, const coherence::Opened& answer);
+  void forget(std::map<FileKey, HeldFile>::iterator file, OpenId open);
+  void forget_if_empty(std::map<FileKey, HeldFile>::iterator file);
+
+  std::map<FileKey, HeldFile> files_;
+};
+
+}  // namespace flotilla::pool

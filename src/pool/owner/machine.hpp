@@ -1,0 +1,205 @@
+// The owner machine: everything that the nodes of a pool do to agree about files, as a pure state
+// machine. Inputs in, one outbox out; no clock, thread, socket or random number, so that the
+// simulator runs what production runs. docs/pool.md explains the recovery protocol and why it is
+// right. Must not know how messages travel or how clients are told.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "coherence/file_table.hpp"
+#include "pool/local/effects.hpp"
+#include "pool/membership.hpp"
+#include "pool/owner/holder.hpp"
+#include "pool/owner/message.hpp"
+#include "pool/owner/placement.hpp"
+#include "pool/timing.hpp"
+
+namespace flotilla::pool {
+
+/// `request` zero: no answer is wanted.
+struct LocalCommand {
+  FileKey key;
+  RequestId request;
+  coherence::Body body;
+};
+/// An effect with this ConfirmId has been carried out.
+struct LocalConfirm {
+  FileKey key;
+  ConfirmId id;
+};
+/// From one life of a peer, in the order in which that life sent it; none lost while both are in
+/// the view.
+struct FromPeer {
+  MemberId from;
+  PeerMessage message;
+};
+/// A view was agreed. Not quorate, or without this node: as Lost.
+struct ViewChange {
+  View view;
+};
+/// No view any more: all state goes.
+struct Lost {};
+struct TimePasses {};
+using Input = std::variant<LocalCommand, LocalConfirm, FromPeer, ViewChange, Lost, TimePasses>;
+
+/// Order: `effects` may be delivered when step has returned; `messages` in order per receiver.
+/// `lost`     this node serves nothing any more; its opens were revoked among the effects
+/// `orphans`  delete-pending files whose last open died with its node: this node removes the name
+///            and submits Unlinked for `open`
+struct OwnerOutbox {
+  struct ToPeer {
+    NodeId to;
+    PeerMessage message;
+  };
+  struct Orphan {
+    FileKey key;
+    OpenId open;
+    std::string path;
+  };
+  std::vector<ToPeer> messages;
+  std::vector<LocalEffect> effects;
+  std::vector<Orphan> orphans;
+  bool lost = false;
+};
+
+struct OwnerCounters {
+  std::uint64_t commands_local = 0;
+  std::uint64_t commands_sent = 0;
+  std::uint64_t commands_received = 0;
+  std::uint64_t messages_stale = 0;
+  std::uint64_t messages_refused = 0;
+  std::uint64_t opens_asserted = 0;
+  std::uint64_t commands_resubmitted = 0;
+  std::uint64_t views = 0;
+};
+
+/// Asked by an owner itself; no handler has this number.
+inline constexpr RequestId kOwnRequest{~std::uint64_t{0}};
+/// An assertion that somebody unlinks already; its answer leaves for nobody.
+inline constexpr RequestId kAssertRequest{~std::uint64_t{1}};
+
+class OwnerMachine {
+ public:
+  OwnerMachine(NodeId self, coherence::Limits limits, Timing timing);
+
+  void step(Input input, MonoTime now, OwnerOutbox& out);
+
+  /// A view change has begun: the answer is told to all members, so from here to the next view this
+  /// machine does not recover any further.
+  [[nodiscard]] Epoch freeze() noexcept {
+    frozen_ = true;
+    return recovered_epoch_;
+  }
+
+  /// True while this node is in a quorate view.
+  [[nodiscard]] bool serving() const noexcept { return !log_.empty(); }
+  /// True when this node decides about all files that it owns.
+  [[nodiscard]] bool recovered() const noexcept { return recovered_; }
+  [[nodiscard]] Epoch epoch() const noexcept { return log_.epoch(); }
+  [[nodiscard]] NodeId owner_of(const FileKey& key) const;
+  [[nodiscard]] const OwnerCounters& counters() const noexcept { return counters_; }
+  [[nodiscard]] const coherence::FileTable& table() const noexcept { return table_; }
+  [[nodiscard]] const Holder& holder() const noexcept { return holder_; }
+  /// The earliest time at which TimePasses does something; nothing where none is known.
+  [[nodiscard]] std::optional<MonoTime> next_deadline() const;
+
+ private:
+  /// What an owner keeps beside the file state machine, while there is something to keep.
+  /// `tokens`  what must be confirmed by whom before `waiting` may leave
+  struct Barrier {
+    std::map<std::uint64_t, NodeId> tokens;
+    std::deque<coherence::Outbox> waiting;
+  };
+  struct Expected {
+    FileKey key;
+    Epoch epoch;
+    bool restrictions = false;  ///< `value` is their version, else a token
+    std::uint64_t value = 0;
+  };
+  struct Parked {
+    NodeId from;
+    CommandMessage command;
+  };
+
+  // machine.cpp: inputs and the way of a command
+  void on(LocalCommand& input);
+  void on(LocalConfirm& input);
+  void on(FromPeer& input);
+  void on(ViewChange& input);
+  void on(Lost& input);
+  void on(TimePasses& input);
+  void send(NodeId to, decltype(PeerMessage::body) body);
+  void route(const FileKey& key, RequestId request, coherence::Body body);
+  void receive(NodeId from, PeerMessage& message);
+  [[nodiscard]] bool acceptable(NodeId from, const PeerMessage& message) const;
+  void run_loopback();
+
+  // owner.cpp: this node decides
+  void decide(NodeId from, CommandMessage& command);
+  void apply(NodeId from, const FileKey& key, RequestId request, coherence::Body body);
+  void emit(const FileKey& key, coherence::Outbox& effects);
+  void emit_now(const FileKey& key, coherence::Outbox& effects);
+  void tell_facts(const FileKey& key, NodeId except);
+  void release(const FileKey& key);
+  void gone(NodeId node);
+  [[nodiscard]] bool decides(const FileKey& key) const;
+
+  // receipts.cpp: this node's client is told
+  void receive_body(NodeId from, CommandMessage& message);
+  void receive_body(NodeId from, ReplyMessage& message);
+  void receive_body(NodeId from, PendingMessage& message);
+  void receive_body(NodeId from, BreakMessage& message);
+  void receive_body(NodeId from, RevokeMessage& message);
+  void receive_body(NodeId from, RestrictMessage& message);
+  void receive_body(NodeId from, FactMessage& message);
+  void receive_body(NodeId from, ConfirmMessage& message);
+  void receive_body(NodeId from, AssertMessage& message);
+  void receive_body(NodeId from, AssertDoneMessage& message);
+  void effect(const FileKey& key, decltype(LocalEffect::what) what);
+  ConfirmId expect(const FileKey& key, bool restrictions, std::uint64_t value);
+
+  // recovery.cpp: views come and go
+  void lose();
+  void drop_what_moved();
+  void count_the_lost(const View& view, const std::vector<Member>& before);
+  void assert_held();
+  void resubmit();
+  void recover_when_complete();
+
+  const NodeId self_;
+  const coherence::Limits limits_;
+  const Timing timing_;
+  MonoTime now_;
+  OwnerOutbox* out_ = nullptr;  ///< during a step only
+
+  ViewLog log_;
+  std::uint64_t incarnation_ = 0;
+  bool frozen_ = false;
+  bool recovered_ = false;
+  Epoch recovered_epoch_;
+  MonoTime serve_at_;                 ///< moved files wait for it: rights of the lost still count
+  std::set<NodeId> assert_done_;      ///< in this epoch
+  std::set<FileKey> asserted_;        ///< moved here in this epoch, not yet served
+  std::deque<Parked> parked_;         ///< commands on files that are not yet served
+  std::map<NodeId, MonoTime> going_;  ///< lost nodes whose rights end then
+
+  coherence::FileTable table_;
+  std::unordered_map<FileKey, Barrier> barriers_;
+  std::uint64_t next_token_ = 1;
+
+  Holder holder_;
+  std::map<RequestId, Inflight> inflight_;
+  std::map<ConfirmId, Expected> expected_;
+  std::uint64_t next_confirm_ = 1;
+
+  std::deque<PeerMessage> loopback_;
+  std::deque<FromPeer> future_;  ///< of views that this node has yet to install
+  OwnerCounters counters_;
+};
+
+}  // namespace flotilla::pool

@@ -1,0 +1,94 @@
+// What nodes say to each other about files. Every message carries the epoch in which it was sent;
+// docs/pool.md lists who sends what and when. Decoding is total.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "base/bytes.hpp"
+#include "coherence/command.hpp"
+
+namespace flotilla::pool {
+
+/// A change of any message's meaning or layout is a new version; versions do not mix in a pool.
+inline constexpr std::uint16_t kPeerProtocolVersion = 1;
+
+/// holder -> owner. `request` zero: no answer is wanted.
+struct CommandMessage {
+  FileKey key;
+  RequestId request;
+  coherence::Body body;
+  friend bool operator==(const CommandMessage&, const CommandMessage&) = default;
+};
+/// owner -> holder, all of the next six.
+struct ReplyMessage {
+  FileKey key;
+  RequestId request;
+  coherence::Outcome outcome;
+  friend bool operator==(const ReplyMessage&, const ReplyMessage&) = default;
+};
+struct PendingMessage {
+  FileKey key;
+  RequestId request;
+  friend bool operator==(const PendingMessage&, const PendingMessage&) = default;
+};
+/// `token` not zero: the owner answers others only when this has reached the open (Confirm).
+struct BreakMessage {
+  FileKey key;
+  std::uint64_t token = 0;
+  coherence::Break what;
+  friend bool operator==(const BreakMessage&, const BreakMessage&) = default;
+};
+struct RevokeMessage {
+  FileKey key;
+  OpenId open;
+  coherence::RevokeReason reason = coherence::RevokeReason::BreakTimedOut;
+  friend bool operator==(const RevokeMessage&, const RevokeMessage&) = default;
+};
+/// Answered by the command RestrictionsKnown.
+struct RestrictMessage {
+  FileKey key;
+  coherence::Restrictions what;
+  friend bool operator==(const RestrictMessage&, const RestrictMessage&) = default;
+};
+/// What every holder must be able to tell the file's next owner.
+struct FactMessage {
+  FileKey key;
+  std::uint64_t token = 0;
+  bool delete_pending = false;
+  std::string path;
+  friend bool operator==(const FactMessage&, const FactMessage&) = default;
+};
+/// holder -> owner: what `token` named has been done.
+struct ConfirmMessage {
+  FileKey key;
+  std::uint64_t token = 0;
+  friend bool operator==(const ConfirmMessage&, const ConfirmMessage&) = default;
+};
+/// holder -> new owner, after a view change. `unlinking`: the open is closed already, and its node
+/// is removing the file's name.
+struct AssertMessage {
+  FileKey key;
+  coherence::AssertOpen open;
+  bool unlinking = false;
+  friend bool operator==(const AssertMessage&, const AssertMessage&) = default;
+};
+/// Everybody to everybody: all that I had to assert in this epoch has been said.
+struct AssertDoneMessage {
+  friend bool operator==(const AssertDoneMessage&, const AssertDoneMessage&) = default;
+};
+
+struct PeerMessage {
+  Epoch epoch;
+  std::variant<CommandMessage, ReplyMessage, PendingMessage, BreakMessage, RevokeMessage,
+               RestrictMessage, FactMessage, ConfirmMessage, AssertMessage, AssertDoneMessage>
+      body;
+  friend bool operator==(const PeerMessage&, const PeerMessage&) = default;
+};
+
+void encode(const PeerMessage& message, Bytes& out);
+/// Nothing where the bytes are not exactly one message of kPeerProtocolVersion.
+[[nodiscard]] std::optional<PeerMessage> decode_peer_message(ByteView bytes);
+
+}  // namespace flotilla::pool

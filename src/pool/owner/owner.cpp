@@ -1,0 +1,162 @@
+// This node decides: commands of all holders on the files that it owns.
+#include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
+#include "coherence/state.hpp"
+#include "pool/owner/machine.hpp"
+
+namespace flotilla::pool {
+
+namespace {
+/// What a peer may ask for. The rest is the owner's own.
+bool askable(const coherence::Body& body) {
+  return !std::holds_alternative<coherence::AssertOpen>(body) &&
+         !std::holds_alternative<coherence::Tick>(body) &&
+         !std::holds_alternative<coherence::NodeGone>(body);
+}
+}  // namespace
+
+bool OwnerMachine::decides(const FileKey& key) const { return recovered_ || log_.continuous(key); }
+
+void OwnerMachine::decide(NodeId from, CommandMessage& command) {
+  if (!askable(command.body)) {
+    ++counters_.messages_refused;
+    if (command.request != RequestId{}) {
+      send(from, ReplyMessage{command.key, command.request,
+                              coherence::Outcome{NtStatus::InvalidParameter, {}}});
+    }
+    return;
+  }
+  if (!decides(command.key)) {
+    parked_.push_back({from, std::move(command)});
+    return;
+  }
+  apply(from, command.key, command.request, std::move(command.body));
+}
+
+void OwnerMachine::apply(NodeId from, const FileKey& key, RequestId request, coherence::Body body) {
+  const coherence::FileState* before = table_.inspect(key);
+  const bool was_pending = before != nullptr && before->delete_pending;
+  const bool renames = std::holds_alternative<coherence::Renamed>(body);
+  coherence::Outbox effects;
+  table_.apply(coherence::Command{key, from, request, now_, std::move(body)}, effects);
+  if (request == kOwnRequest) {
+    // The answer tells whether a name is left to be removed.
+    std::erase_if(effects.replies, [&](const coherence::Outbox::ReplyTo& reply) {
+      if (reply.request != kOwnRequest) return false;
+      const auto* closed = std::get_if<coherence::Closed>(&reply.outcome.answer);
+      const coherence::FileState* file = table_.inspect(key);
+      if (closed != nullptr && closed->unlink && file != nullptr) {
+        out_->orphans.push_back({key, file->unlink_open, closed->path});
+      }
+      return true;
+    });
+  }
+  const coherence::FileState* after = table_.inspect(key);
+  if (after != nullptr && (renames || after->delete_pending != was_pending)) {
+    tell_facts(key, from);
+  }
+  emit(key, effects);
+}
+
+void OwnerMachine::tell_facts(const FileKey& key, NodeId except) {
+  const coherence::FileState* file = table_.inspect(key);
+  if (asserted_.contains(key) && !decides(key)) return;
+  std::set<NodeId> holders;
+  for (const auto& [id, open] : file->opens) holders.insert(open.node);
+  for (const NodeId node : holders) {
+    // The one that asked hears it in its answer, or here where the answer is another's.
+    std::uint64_t token = 0;
+    if (node != self_ && node != except && log_.find(node) != nullptr) {
+      token = next_token_++;
+      barriers_[key].tokens.emplace(token, node);
+    }
+    send(node, FactMessage{key, token, file->delete_pending, file->path});
+  }
+}
+
+void OwnerMachine::emit(const FileKey& key, coherence::Outbox& effects) {
+  if (asserted_.contains(key) && !decides(key)) {
+    // The rest is told when the file is served. Who asserts what cannot be true loses it now.
+    for (const auto& it : effects.revocations) send(it.to, RevokeMessage{key, it.open, it.reason});
+    return;
+  }
+  const auto at = barriers_.find(key);
+  if (at != barriers_.end() && !at->second.waiting.empty()) {
+    at->second.waiting.push_back(std::move(effects));
+    return;
+  }
+  emit_now(key, effects);
+}
+
+void OwnerMachine::emit_now(const FileKey& key, coherence::Outbox& effects) {
+  for (const auto& it : effects.revocations) send(it.to, RevokeMessage{key, it.open, it.reason});
+  for (const auto& it : effects.breaks) {
+    // Nobody acknowledges the loss of read caching, so the answer to whoever caused it waits until
+    // the holder's node has it: it must not get lost with this owner.
+    std::uint64_t token = 0;
+    if (!it.what.ack_required && it.to != self_ && log_.find(it.to) != nullptr) {
+      token = next_token_++;
+      barriers_[key].tokens.emplace(token, it.to);
+    }
+    send(it.to, BreakMessage{key, token, it.what});
+  }
+  for (auto& it : effects.restrictions) send(it.to, RestrictMessage{key, std::move(it.what)});
+  effects.revocations.clear();
+  effects.breaks.clear();
+  effects.restrictions.clear();
+  const auto at = barriers_.find(key);
+  if (at != barriers_.end() && !at->second.tokens.empty()) {
+    if (!effects.pendings.empty() || !effects.replies.empty()) {
+      at->second.waiting.push_back(std::move(effects));
+    }
+    return;
+  }
+  for (const auto& it : effects.pendings) send(it.to, PendingMessage{key, it.request});
+  for (auto& it : effects.replies) {
+    if (it.request == RequestId{}) continue;
+    send(it.to, ReplyMessage{key, it.request, std::move(it.outcome)});
+  }
+}
+
+void OwnerMachine::release(const FileKey& key) {
+  for (auto at = barriers_.find(key); at != barriers_.end(); at = barriers_.find(key)) {
+    if (!at->second.tokens.empty()) return;
+    if (at->second.waiting.empty()) {
+      barriers_.erase(at);
+      return;
+    }
+    coherence::Outbox next = std::move(at->second.waiting.front());
+    at->second.waiting.pop_front();
+    if (next.pendings.empty() && next.replies.empty() && next.breaks.empty() &&
+        next.revocations.empty() && next.restrictions.empty()) {
+      continue;
+    }
+    // emit_now puts what still cannot leave at the end; keep the order by taking the rest out.
+    std::deque<coherence::Outbox> rest = std::move(at->second.waiting);
+    at->second.waiting.clear();
+    emit_now(key, next);
+    auto& waiting = barriers_[key].waiting;
+    waiting.insert(waiting.end(), std::make_move_iterator(rest.begin()),
+                   std::make_move_iterator(rest.end()));
+  }
+}
+
+void OwnerMachine::gone(NodeId node) {
+  for (const FileKey& key : table_.files()) {
+    const coherence::FileState* file = table_.inspect(key);
+    if (file == nullptr) continue;
+    apply(self_, key, kOwnRequest, coherence::NodeGone{node});
+  }
+  std::vector<FileKey> freed;
+  for (auto& [key, barrier] : barriers_) {
+    if (std::erase_if(barrier.tokens, [&](const auto& it) { return it.second == node; }) > 0) {
+      freed.push_back(key);
+    }
+  }
+  std::sort(freed.begin(), freed.end());
+  for (const FileKey& key : freed) release(key);
+}
+
+}  // namespace flotilla::pool

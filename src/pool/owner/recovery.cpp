@@ -1,0 +1,161 @@
+// Views come and go: what is dropped, what is told to new owners, and when they may decide.
+// docs/pool.md, "Recovery".
+#include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
+#include "coherence/state.hpp"
+#include "coherence/turn.hpp"
+#include "pool/owner/machine.hpp"
+
+namespace flotilla::pool {
+
+void OwnerMachine::on(Lost&) { lose(); }
+
+void OwnerMachine::lose() {
+  for (auto& [request, command] : inflight_) {
+    effect(command.key, DeliverReply{request, coherence::Outcome{NtStatus::DeviceNotReady, {}}});
+  }
+  for (const auto& [key, file] : holder_.files()) {
+    for (const auto& [open, record] : file.opens) {
+      effect(key, DeliverRevoke{open, coherence::RevokeReason::ViewLost, {}});
+    }
+  }
+  out_->lost = true;
+  inflight_.clear();
+  holder_.clear();
+  expected_.clear();
+  barriers_.clear();
+  table_ = coherence::FileTable(limits_);
+  loopback_.clear();
+  parked_.clear();
+  asserted_.clear();
+  assert_done_.clear();
+  going_.clear();
+  log_.clear();
+  recovered_ = false;
+  frozen_ = false;
+  recovered_epoch_ = Epoch{};
+}
+
+void OwnerMachine::on(ViewChange& input) {
+  const View& view = input.view;
+  const Member* me = view.find(self_);
+  if (!view.quorate || me == nullptr) {
+    const bool had = serving();
+    if (had) lose();
+    out_->lost = out_->lost || had;
+    return;
+  }
+  if (serving() && me->id.incarnation != incarnation_) lose();
+  if (serving() && view.epoch <= log_.epoch()) return;
+  ++counters_.views;
+  const std::vector<Member> before = serving() ? log_.members() : std::vector<Member>{};
+  incarnation_ = me->id.incarnation;
+  log_.install(view);
+  frozen_ = false;
+  recovered_ = false;
+  serve_at_ = now_;
+  assert_done_.clear();
+  asserted_.clear();
+  parked_.clear();  // their holders submit them again
+  drop_what_moved();
+  count_the_lost(view, before);
+  assert_held();
+  for (const Member& member : log_.members()) send(member.id.node, AssertDoneMessage{});
+  resubmit();
+  std::deque<FromPeer> waited = std::exchange(future_, {});
+  for (FromPeer& message : waited) on(message);
+}
+
+void OwnerMachine::drop_what_moved() {
+  for (const FileKey& key : table_.files()) {
+    if (log_.owner(key).id.node == self_ && log_.continuous(key)) continue;
+    table_.forget(key);
+    barriers_.erase(key);
+  }
+  std::erase_if(barriers_, [&](const auto& it) {
+    return log_.owner(it.first).id.node != self_ || !log_.continuous(it.first);
+  });
+}
+
+void OwnerMachine::count_the_lost(const View& view, const std::vector<Member>& before) {
+  std::vector<NodeId> ended;
+  for (const Member& member : before) {
+    const Member* now = view.find(member.id.node);
+    if (now != nullptr && now->id == member.id) continue;
+    const bool unclean =
+        now == nullptr && std::find(view.unclean_left.begin(), view.unclean_left.end(),
+                                    member.id.node) != view.unclean_left.end();
+    if (unclean) {
+      going_[member.id.node] = now_ + timing_.grant_margin;
+    } else {
+      ended.push_back(member.id.node);
+    }
+  }
+  // A new life of a lost node: it said that the former one was fenced before it joined.
+  for (const auto& [node, at] : going_) {
+    if (view.find(node) != nullptr) ended.push_back(node);
+  }
+  for (const NodeId node : ended) {
+    going_.erase(node);
+    gone(node);
+  }
+  if (!view.unclean_left.empty()) serve_at_ = now_ + timing_.grant_margin;
+  for (const auto& [node, at] : going_) serve_at_ = std::max(serve_at_, at);
+}
+
+void OwnerMachine::assert_held() {
+  for (const auto& [key, file] : holder_.files()) {
+    if (log_.continuous(key)) continue;
+    effect(key, DeliverUnsettled{});
+    const NodeId owner = log_.owner(key).id.node;
+    for (AssertMessage& message : holder_.assertions(key)) send(owner, std::move(message));
+  }
+}
+
+void OwnerMachine::resubmit() {
+  std::vector<RequestId> moved;
+  for (const auto& [request, command] : inflight_) {
+    if (!log_.continuous(command.key)) moved.push_back(request);
+  }
+  for (const RequestId request : moved) {
+    const auto at = inflight_.find(request);
+    Inflight& command = at->second;
+    if (command.settled || command.cancelled) {
+      coherence::Outcome outcome =
+          command.settled.value_or(coherence::Outcome{NtStatus::Cancelled, {}});
+      holder_.end(command, outcome);
+      effect(command.key, DeliverReply{request, std::move(outcome)});
+      inflight_.erase(at);
+      continue;
+    }
+    ++counters_.commands_resubmitted;
+    send(log_.owner(command.key).id.node, CommandMessage{command.key, request, command.body});
+  }
+}
+
+void OwnerMachine::recover_when_complete() {
+  if (!serving() || recovered_ || frozen_ || now_ < serve_at_) return;
+  for (const Member& member : log_.members()) {
+    if (!assert_done_.contains(member.id.node)) return;
+  }
+  recovered_ = true;
+  recovered_epoch_ = log_.epoch();
+  std::vector<FileKey> deleting;
+  for (const FileKey& key : asserted_) {
+    const coherence::FileState* file = table_.inspect(key);
+    if (file == nullptr) continue;
+    coherence::Restrictions known = coherence::restrictions_of(*file);
+    std::set<NodeId> holders;
+    for (const auto& [open, state] : file->opens) holders.insert(state.node);
+    for (const NodeId node : holders) send(node, RestrictMessage{key, known});
+    if (file->delete_pending) deleting.push_back(key);
+  }
+  asserted_.clear();
+  for (const FileKey& key : deleting) tell_facts(key, NodeId{});
+  std::deque<Parked> waited = std::exchange(parked_, {});
+  for (Parked& it : waited) decide(it.from, it.command);
+}
+
+}  // namespace flotilla::pool
