@@ -48,7 +48,7 @@ class LocalIdentity final : public ports::Identity {
     if (config.guest_account) {
       around_.token_of_guest = [this, account = *config.guest_account](
                                    std::string_view name) -> Result<ports::TokenPtr> {
-        log::info("user {} is not known here and becomes a guest", name);
+        log::info("user {} is not known here and becomes a guest", for_log(name));
         return tokens_.of_guest(account);
       };
     }
@@ -103,7 +103,8 @@ class LocalIdentity final : public ports::Identity {
         return tokens_.of_user(*user);
       }
     }
-    log::info("logon refused: Kerberos principal {} has no account on this machine{}", who.name,
+    log::info("logon refused: Kerberos principal {} has no account on this machine{}",
+              for_log(who.name),
               who.local_name.empty() ? " (no auth_to_local rule of krb5.conf fits)" : "");
     return fail(NtStatus::LogonFailure);
   }

@@ -132,6 +132,11 @@ TEST(UserName, HoldsNothingThatWindowsForbids) {
   EXPECT_FALSE(check_user_name(std::string(65, 'a')));
 }
 
+TEST(UserName, InALogLineItStaysOneLineOfBoundedLength) {
+  EXPECT_EQ(for_log("a\nb\r\x1b[2J\x7f"), "a?b??[2J?");
+  EXPECT_EQ(for_log(std::string(1000, 'x')).size(), 83U);
+}
+
 TEST_F(UserFile, APasswordFileIsOneLineWhoseNewlineDoesNotCount) {
   write("Secret123\n");
   EXPECT_EQ(read_password_file(path_), "Secret123");

@@ -105,8 +105,8 @@ Result<ports::AuthStep> Acceptor::on_authenticate(ByteView token) {
   const std::string name = wire::printable(account_part(message->user));
   const auto response = decode_ntlm_v2_response(message->nt_response);
   if (!response) {
-    log::info("logon refused: user {} answered with {} bytes, which is no NTLMv2 response", name,
-              message->nt_response.size());
+    log::info("logon refused: user {} answered with {} bytes, which is no NTLMv2 response",
+              for_log(name), message->nt_response.size());
     return fail(NtStatus::LogonFailure);
   }
   const std::optional<User> user = around_.find_user(name);
@@ -122,7 +122,7 @@ Result<ports::AuthStep> Acceptor::on_authenticate(ByteView token) {
       out.token = std::move(*guest);
       return out;
     }
-    log::info("logon refused: there is no user {}", name);
+    log::info("logon refused: there is no user {}", for_log(name));
     return fail(NtStatus::LogonFailure);
   }
   if (!key) {
