@@ -1,0 +1,205 @@
+// New names: FileRenameInformation and FileLinkInformation.
+#include "handlers/access.hpp"
+#include "handlers/set_info/set_info.hpp"
+#include "handlers/share_path.hpp"
+#include "handlers/wildcard.hpp"
+#include "wire/fscc.hpp"
+
+namespace flotilla::handlers {
+
+namespace {
+
+struct Wish {
+  std::string path;
+  bool replace = false;
+};
+
+/// Spec    [MS-SMB2] 3.3.5.21.1; [MS-FSCC] 2.4.42.2
+Result<Wish> wish_of(ByteView buffer, bool extended) {
+  namespace flags = wire::rename_flags;
+  if (buffer.size() < 20) return fail(NtStatus::InfoLengthMismatch);
+  wire::FileRenameInformation info;
+  if (extended) {
+    const auto ex = wire::decode<wire::FileRenameInformationEx>(buffer);
+    if (!ex) return fail(wire::status_of(ex.error()));
+    if (ex->flags & flags::kPosixSemantics) return fail(NtStatus::NotSupported);
+    info = {static_cast<std::uint8_t>(ex->flags & flags::kReplaceIfExists), ex->root_directory,
+            ex->file_name};
+  } else {
+    const auto plain = wire::decode<wire::FileRenameInformation>(buffer);
+    if (!plain) return fail(wire::status_of(plain.error()));
+    info = *plain;
+  }
+  if (info.root_directory != 0) return fail(NtStatus::InvalidParameter);
+  if (info.file_name.empty()) return fail(NtStatus::ObjectNameInvalid);
+  if (info.file_name.starts_with(u':')) return fail(NtStatus::NotSupported);  // a stream's name
+  auto path = parse_share_path(info.file_name);
+  if (!path) return fail(path.error());
+  if (!path->stream.empty()) return fail(NtStatus::NotSupported);
+  if (path->path.empty()) return fail(NtStatus::ObjectNameInvalid);
+  return Wish{std::move(path->path), info.replace_if_exists != 0};
+}
+
+/// What has the new name by now.
+struct Occupant {
+  bool there = false;
+  FileKey key;
+  bool directory = false;
+  bool readonly = false;
+};
+
+/// The place that a new name leads to, in the directory's stored spelling.
+struct Place {
+  std::string path;
+  Occupant occupant;
+};
+
+/// Blocks.
+Result<Place> look_up(ports::Backend& backend, const ports::Credentials& who,
+                      const std::string& path) {
+  Place place;
+  const auto located = backend.locate(who, path);
+  if (located) {
+    const auto facts = (*located)->facts();
+    if (!facts) return fail(facts.error());
+    place.occupant = {true, facts->key, facts->type == ports::FileType::Directory,
+                      (facts->attributes & wire::file_attribute::kReadonly) != 0};
+  } else if (located.error() != NtStatus::ObjectNameNotFound) {
+    return fail(located.error());
+  }
+  const std::string_view parent = parent_of(path);
+  if (parent.empty()) {
+    place.path = path;
+    return place;
+  }
+  const auto directory = backend.locate(who, parent);
+  if (!directory) {
+    return fail(directory.error() == NtStatus::ObjectNameNotFound ? NtStatus::ObjectPathNotFound
+                                                                  : directory.error());
+  }
+  const auto facts = (*directory)->facts();
+  if (!facts) return fail(facts.error());
+  if (facts->type != ports::FileType::Directory) return fail(NtStatus::ObjectPathNotFound);
+  place.path = join_path((*directory)->located_path(), last_component(path));
+  return place;
+}
+
+/// Whether what has the name may be replaced.
+/// Spec    [MS-FSA] 2.1.5.15.11: without ReplaceIfExists a collision; a directory, a read-only or
+/// an
+///         open file is AccessDenied
+NtStatus may_replace(const Occupant& occupant, bool replace, bool source_is_directory) {
+  if (!replace) return NtStatus::ObjectNameCollision;
+  if (occupant.directory || occupant.readonly || source_is_directory) return NtStatus::AccessDenied;
+  return NtStatus::Success;
+}
+
+/// Asks for leave to take the name away from the file that has it.
+SetInfoTask begin_replace(Request& request, FileKey key) {
+  coherence::Body begin = coherence::BeginRename{};
+  const coherence::Outcome outcome = co_await engine_submit(request, key, std::move(begin));
+  co_return outcome.status;
+}
+
+bool is_below(std::string_view path, std::string_view directory) {
+  return path.size() > directory.size() && path.starts_with(directory) &&
+         path[directory.size()] == '/';
+}
+
+}  // namespace
+
+SetInfoTask set_rename(Request& request, FileOpen target, ByteView buffer, bool extended) {
+  const auto wish = wish_of(buffer, extended);
+  if (!wish) co_return wish.error();
+  if (!target.allows(wire::access::kDelete)) co_return NtStatus::AccessDenied;
+  const std::shared_ptr<session::Open> open = target.open;
+  if (refresh_path(*open).empty()) co_return NtStatus::AccessDenied;  // the share's root
+  const bool directory = open->directory;
+  Server& server = request.server;
+  const Share* const share = target.share;
+  const ports::Credentials who = kernel_credentials(*request.session);
+
+  // Others' handle caching goes first; their opens below a directory stand in the way.
+  coherence::Body begin = coherence::BeginRename{open->open_id, open->client_guid, open->lease_key};
+  const coherence::Outcome leave = co_await engine_submit(request, open->key, std::move(begin));
+  if (is_error(leave.status)) co_return leave.status;
+  if (const Status there = still_open(*open); !there) co_return there.error();
+  if (directory && server.open_files().any_below(share, refresh_path(*open))) {
+    co_return NtStatus::AccessDenied;
+  }
+
+  auto find = [share, who, path = wish->path] { return look_up(*share->backend, who, path); };
+  const auto place = co_await offload(server, request.executor(), target.local, std::move(find));
+  if (!place) co_return place.error();
+  if (const Status there = still_open(*open); !there) co_return there.error();
+  const std::string from = refresh_path(*open);
+  const std::string to = place->path;
+  if (to == from) co_return NtStatus::Success;
+  if (directory && is_below(to, from)) co_return NtStatus::SharingViolation;
+  // Another spelling of the same name; a hard link elsewhere is a collision like any other.
+  const bool same_file = place->occupant.there && place->occupant.key == open->key &&
+                         fold_case(wire_path(from)) == fold_case(wire_path(to));
+  bool replace = wish->replace;
+  if (place->occupant.there && !same_file) {
+    if (const NtStatus may = may_replace(place->occupant, replace, directory); is_error(may)) {
+      co_return may;
+    }
+    if (place->occupant.key == open->key) co_return NtStatus::AccessDenied;
+    if (const NtStatus may = co_await begin_replace(request, place->occupant.key); is_error(may)) {
+      co_return may;
+    }
+    if (const Status there = still_open(*open); !there) co_return there.error();
+  }
+
+  auto ticket = target.gate->admit(open->open_id, 0, 0, ports::IoGate::Access::Write);
+  if (!ticket) co_return ticket.error();
+  auto call = [share, who, from, to, replace] {
+    return share->backend->rename(who, from, to, replace);
+  };
+  const Status done = co_await offload(server, request.executor(), target.local, std::move(call));
+  ticket->release();
+  if (!done) co_return done.error();
+  if (const auto& entry = target.state().open_file) server.open_files().renamed(*entry, to);
+  open->path = to;
+  coherence::Body renamed = coherence::Renamed{open->open_id, to};
+  co_await engine_submit(server, request.executor(), open->key, std::move(renamed));
+  server.notify().report_rename(share, from, to, directory);
+  co_return NtStatus::Success;
+}
+
+SetInfoTask set_link(Request& request, FileOpen target, ByteView buffer) {
+  const auto wish = wish_of(buffer, false);
+  if (!wish) co_return wish.error();
+  const std::shared_ptr<session::Open> open = target.open;
+  if (open->directory) co_return NtStatus::FileIsADirectory;
+  if (request.tree->read_only) co_return NtStatus::AccessDenied;
+  Server& server = request.server;
+  const Share* const share = target.share;
+  const ports::Credentials who = kernel_credentials(*request.session);
+
+  auto find = [share, who, path = wish->path] { return look_up(*share->backend, who, path); };
+  const auto place = co_await offload(server, request.executor(), target.local, std::move(find));
+  if (!place) co_return place.error();
+  if (const Status there = still_open(*open); !there) co_return there.error();
+  if (place->occupant.there) {
+    if (place->occupant.key == open->key && wish->replace) co_return NtStatus::Success;
+    if (const NtStatus may = may_replace(place->occupant, wish->replace, false); is_error(may)) {
+      co_return may;
+    }
+    if (const NtStatus may = co_await begin_replace(request, place->occupant.key); is_error(may)) {
+      co_return may;
+    }
+    if (const Status there = still_open(*open); !there) co_return there.error();
+  }
+  const std::string from = refresh_path(*open);
+  auto call = [share, who, from, to = place->path, replace = wish->replace] {
+    return share->backend->link(who, from, to, replace);
+  };
+  const Status done = co_await offload(server, request.executor(), target.local, std::move(call));
+  if (!done) co_return done.error();
+  server.notify().report(share, place->path, wire::NotifyAction::Added,
+                         wire::notify_filter::kFileName);
+  co_return NtStatus::Success;
+}
+
+}  // namespace flotilla::handlers

@@ -1,0 +1,155 @@
+// SMB2 SET_INFO. Spec [MS-SMB2] 3.3.5.21 Receiving an SMB2 SET_INFO Request
+#include "handlers/set_info/set_info.hpp"
+
+#include "handlers/pipe.hpp"
+#include "handlers/security_view.hpp"
+#include "wire/fscc.hpp"
+
+namespace flotilla::handlers {
+
+namespace {
+
+using Class = wire::FileInformationClass;
+
+/// [MS-FSA] 2.1.5.15.10 FilePositionInformation
+NtStatus set_position(session::Open& open, ByteView buffer) {
+  if (buffer.size() < 8) return NtStatus::InfoLengthMismatch;
+  const auto info = wire::decode<wire::FilePositionInformation>(buffer);
+  if (!info || info->current_byte_offset > INT64_MAX) return NtStatus::InvalidParameter;
+  open.position = info->current_byte_offset;
+  return NtStatus::Success;
+}
+
+/// [MS-FSA] 2.1.5.15.9 FileModeInformation
+NtStatus set_mode(session::Open& open, ByteView buffer) {
+  namespace options = wire::create_options;
+  constexpr std::uint32_t kSettable = options::kWriteThrough | options::kSequentialOnly |
+                                      options::kSynchronousIoAlert |
+                                      options::kSynchronousIoNonalert;
+  constexpr std::uint32_t kSynchronous =
+      options::kSynchronousIoAlert | options::kSynchronousIoNonalert;
+  if (buffer.size() < 4) return NtStatus::InfoLengthMismatch;
+  const auto info = wire::decode<wire::FileModeInformation>(buffer);
+  if (!info || (info->mode & ~kSettable) || (info->mode & kSynchronous) == kSynchronous) {
+    return NtStatus::InvalidParameter;
+  }
+  open.mode = info->mode;
+  return NtStatus::Success;
+}
+
+/// For classes that are not carried out.
+/// Spec    [MS-SMB2] 3.3.5.21.1: InvalidInfoClass for what cannot be set, NotSupported for what
+/// SMB2
+///         does not list
+NtStatus refusal_of(Class c) noexcept {
+  switch (c) {
+    case Class::FileValidDataLengthInformation:
+      return NtStatus::PrivilegeNotHeld;  // SE_MANAGE_VOLUME: nobody has it
+    case Class::FileShortNameInformation:
+      return NtStatus::NotSupported;  // no short names
+    case Class::FileObjectIdInformation:
+    case Class::FileQuotaInformation:
+    case Class::FileReparsePointInformation:
+    case Class::FileSfioReserveInformation:
+    case Class::FileMailslotSetInformation:
+    case Class::FilePipeInformation:
+    case Class::FilePipeRemoteInformation:
+      return NtStatus::NotSupported;
+    default:
+      return NtStatus::InvalidInfoClass;
+  }
+}
+
+SetInfoTask set_file(Request& request, FileOpen target, const wire::SetInfoRequest& set) {
+  const ByteView buffer = set.buffer;
+  switch (static_cast<Class>(set.file_info_class)) {
+    case Class::FileBasicInformation:
+      co_return co_await set_basic(request, std::move(target), buffer);
+    case Class::FilePositionInformation:
+      co_return set_position(*target.open, buffer);
+    case Class::FileModeInformation:
+      co_return set_mode(*target.open, buffer);
+    case Class::FileEndOfFileInformation:
+      co_return co_await set_size(request, std::move(target), buffer, false);
+    case Class::FileAllocationInformation:
+      co_return co_await set_size(request, std::move(target), buffer, true);
+    case Class::FileFullEaInformation:
+      co_return co_await set_full_ea(request, std::move(target), buffer);
+    case Class::FileDispositionInformation:
+      co_return co_await set_disposition(request, std::move(target), buffer, false);
+    case Class::FileDispositionInformationEx:
+      co_return co_await set_disposition(request, std::move(target), buffer, true);
+    case Class::FileRenameInformation:
+      co_return co_await set_rename(request, std::move(target), buffer, false);
+    case Class::FileRenameInformationEx:
+      co_return co_await set_rename(request, std::move(target), buffer, true);
+    case Class::FileLinkInformation:
+      co_return co_await set_link(request, std::move(target), buffer);
+    default:
+      co_return refusal_of(static_cast<Class>(set.file_info_class));
+  }
+}
+
+/// Until ACLs can be kept (docs/limits.md), a descriptor that says what holds already is a success
+/// and anything else is refused: a client that believed a right had been taken away would be wrong.
+/// Spec    [MS-SMB2] 3.3.5.21.3 Handling SMB2_0_INFO_SECURITY
+NtStatus set_security(Request& request, const FileOpen& target, const wire::SetInfoRequest& set) {
+  namespace info = wire::security_information;
+  const std::uint32_t wanted = set.additional_information;
+  std::uint32_t needed = 0;
+  if (wanted & (info::kOwner | info::kGroup | info::kLabel)) needed |= wire::access::kWriteOwner;
+  if (wanted & info::kDacl) needed |= wire::access::kWriteDac;
+  if (wanted & info::kSacl) needed |= wire::access::kAccessSystemSecurity;
+  if ((target.open->granted_access & needed) != needed) return NtStatus::AccessDenied;
+  const auto asked = wire::SecurityDescriptor::decode(set.buffer);
+  if (!asked) return NtStatus::InvalidSecurityDescr;
+  const ports::IdMap ids = ports::IdMap::of_server_name(request.server.config().server_name);
+  const auto present = security_of(*target.file, ids);
+  if (!present) return present.error();
+  const bool same = (!(wanted & info::kOwner) || !asked->owner || asked->owner == present->owner) &&
+                    (!(wanted & info::kGroup) || !asked->group || asked->group == present->group) &&
+                    (!(wanted & info::kDacl) || (asked->dacl && asked->dacl == present->dacl)) &&
+                    (!(wanted & info::kSacl) || (!asked->sacl || asked->sacl->aces.empty()));
+  return same ? NtStatus::Success : NtStatus::NotSupported;
+}
+
+}  // namespace
+
+HandlerTask handle_set_info(Request& request) {
+  const auto decoded = wire::decode<wire::SetInfoRequest>(request.message);
+  if (!decoded) co_return wire::status_of(decoded.error());
+  const wire::SetInfoRequest set = *decoded;
+  auto found = request.find_open(set.file_id);
+  if (!found) co_return found.error();
+  if (set.buffer.size() > max_transaction_bytes(request)) co_return NtStatus::InvalidParameter;
+  NtStatus status = NtStatus::InvalidParameter;
+  if ((*found)->pipe) {
+    // Read and completion mode mean nothing to SMB2 readers; clients set them and go on.
+    const bool pipe_mode = set.info_type == wire::InfoType::File &&
+                           static_cast<Class>(set.file_info_class) == Class::FilePipeInformation;
+    status = pipe_mode ? NtStatus::Success : NtStatus::NotSupported;
+  } else {
+    const auto target = file_of(request, *found);
+    if (!target) co_return target.error();
+    switch (set.info_type) {
+      case wire::InfoType::File:
+        status = co_await set_file(request, *target, set);
+        break;
+      case wire::InfoType::Filesystem:
+        // Labels, quota limits and object ids of a volume belong to the machine's administrator.
+        status = NtStatus::AccessDenied;
+        break;
+      case wire::InfoType::Security:
+        status = set_security(request, *target, set);
+        break;
+      case wire::InfoType::Quota:
+        status = NtStatus::NotSupported;
+        break;
+    }
+  }
+  if (is_error(status)) co_return status;
+  wire::encode(wire::SetInfoResponse{}, request.out);
+  co_return status;
+}
+
+}  // namespace flotilla::handlers
