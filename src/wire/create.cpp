@@ -23,7 +23,7 @@ struct Fields<CreateContext> : PayloadLayout {  // behind its Next field
 };
 
 template <>
-struct Fields<CreateRequest> : MessageLayout {
+struct Fields<CreateRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     Slot name;
     Slot contexts;
@@ -71,7 +71,7 @@ struct Fields<CreateResponse> : MessageLayout {
 };
 
 template <>
-struct Fields<CloseRequest> : MessageLayout {
+struct Fields<CloseRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     v.struct_size(24);
     v.field("flags", s.flags);
@@ -97,7 +97,7 @@ struct Fields<CloseResponse> : MessageLayout {
 };
 
 template <>
-struct Fields<FlushRequest> : MessageLayout {
+struct Fields<FlushRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     v.struct_size(24);
     v.reserved(6);

@@ -37,10 +37,17 @@ struct Fields;
 /// Base of a Fields<T> whose struct follows an SMB2 header; offsets count from the header.
 struct MessageLayout {
   static constexpr std::size_t kOrigin = 64;
+  static constexpr bool kPadsOddSize = false;
+};
+/// The same, and the one byte that an odd StructureSize counts is sent where there is no variable
+/// part: servers check requests for it; of the responses only ERROR has it.
+struct PaddedMessageLayout : MessageLayout {
+  static constexpr bool kPadsOddSize = true;
 };
 /// Base of a Fields<T> whose offsets count from its own first byte.
 struct PayloadLayout {
   static constexpr std::size_t kOrigin = 0;
+  static constexpr bool kPadsOddSize = false;
 };
 
 /// Where a variable part is: filled by the decoder from the fixed part; for the encoder, the places
@@ -736,7 +743,7 @@ void encode(const T& value, Bytes& out) {
   BytesSink sink(out);
   Encoder<BytesSink> e(sink, out.size() - Fields<T>::kOrigin);
   Fields<T>::visit(e, value);
-  e.finish();
+  if constexpr (Fields<T>::kPadsOddSize) e.finish();
 }
 template <class T>
 std::size_t encoded_size(const T& value) {
@@ -744,7 +751,7 @@ std::size_t encoded_size(const T& value) {
   sink.zeros(Fields<T>::kOrigin);
   Encoder<CountingSink> e(sink, 0);
   Fields<T>::visit(e, value);
-  e.finish();
+  if constexpr (Fields<T>::kPadsOddSize) e.finish();
   return sink.size() - Fields<T>::kOrigin;
 }
 template <class T>

@@ -18,7 +18,7 @@ struct Fields<NegotiateContext> : PayloadLayout {
 };
 
 template <>
-struct Fields<NegotiateRequest> : MessageLayout {
+struct Fields<NegotiateRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     Slot dialects;
     Slot contexts;

@@ -7,7 +7,7 @@
 namespace flotilla::wire {
 
 template <>
-struct Fields<QueryDirectoryRequest> : MessageLayout {
+struct Fields<QueryDirectoryRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     Slot pattern;
     v.struct_size(33);
@@ -40,7 +40,7 @@ template <>
 struct Fields<QueryInfoResponse> : OutputBufferOnly<QueryInfoResponse> {};
 
 template <>
-struct Fields<ChangeNotifyRequest> : MessageLayout {
+struct Fields<ChangeNotifyRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     v.struct_size(32);
     v.field("flags", s.flags);
@@ -52,7 +52,7 @@ struct Fields<ChangeNotifyRequest> : MessageLayout {
 };
 
 template <>
-struct Fields<QueryInfoRequest> : MessageLayout {
+struct Fields<QueryInfoRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     Slot input;
     v.struct_size(41);
@@ -70,7 +70,7 @@ struct Fields<QueryInfoRequest> : MessageLayout {
 };
 
 template <>
-struct Fields<SetInfoRequest> : MessageLayout {
+struct Fields<SetInfoRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     Slot buffer;
     v.struct_size(33);
@@ -91,7 +91,7 @@ struct Fields<SetInfoResponse> : MessageLayout {
 };
 
 template <>
-struct Fields<IoctlRequest> : MessageLayout {
+struct Fields<IoctlRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     Slot input;
     Slot output;
@@ -133,7 +133,7 @@ struct Fields<IoctlResponse> : MessageLayout {
 };
 
 template <>
-struct Fields<ErrorResponse> : MessageLayout {
+struct Fields<ErrorResponse> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     Slot data;
     v.struct_size(9);

@@ -7,7 +7,7 @@
 namespace flotilla::wire {
 
 template <>
-struct Fields<ReadRequest> : MessageLayout {
+struct Fields<ReadRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     Slot info;
     v.struct_size(49);
@@ -40,7 +40,7 @@ struct Fields<ReadResponse> : MessageLayout {
 };
 
 template <>
-struct Fields<WriteRequest> : MessageLayout {
+struct Fields<WriteRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     Slot data;
     Slot info;
@@ -82,7 +82,7 @@ struct Fields<LockElement> : PayloadLayout {
 };
 
 template <>
-struct Fields<LockRequest> : MessageLayout {
+struct Fields<LockRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     Slot locks;
     v.struct_size(48);

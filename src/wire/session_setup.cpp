@@ -5,7 +5,7 @@
 namespace flotilla::wire {
 
 template <>
-struct Fields<SessionSetupRequest> : MessageLayout {
+struct Fields<SessionSetupRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     Slot security;
     v.struct_size(25);
@@ -44,7 +44,7 @@ struct Fields<TreeConnectContext> : PayloadLayout {
 };
 
 template <>
-struct Fields<TreeConnectRequest> : MessageLayout {
+struct Fields<TreeConnectRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     Slot path;
     Slot contexts;
