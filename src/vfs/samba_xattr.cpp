@@ -113,12 +113,22 @@ std::optional<Bytes> decode_nt_acl(ByteView bytes) {
     }
     align(reader, 4);
   }
-  // A descriptor is self-relative (SE_SELF_RELATIVE, [MS-DTYP] 2.4.6) and ends the blob.
-  const ByteView sd = reader.view(reader.remaining());
-  if (!reader.ok() || sd.size() < 20 || sd[0] != 1 || (load_le<std::uint16_t>(&sd[2]) >> 15) == 0) {
+  // A descriptor is self-relative (SE_SELF_RELATIVE, [MS-DTYP] 2.4.6) and ends the blob, but its
+  // offsets count from the start of the blob: NDR's relative pointers do not know where it begins.
+  const auto start = static_cast<std::uint32_t>(reader.position());
+  const ByteView view = reader.view(reader.remaining());
+  if (!reader.ok() || view.size() < 20 || view[0] != 1 ||
+      (load_le<std::uint16_t>(&view[2]) >> 15) == 0) {
     return std::nullopt;
   }
-  return Bytes(sd.begin(), sd.end());
+  Bytes sd(view.begin(), view.end());
+  for (std::size_t at = 4; at < 20; at += 4) {  // owner, group, SACL, DACL
+    const auto offset = load_le<std::uint32_t>(&sd[at]);
+    if (offset == 0) continue;
+    if (offset < start + 20 || offset - start >= sd.size()) return std::nullopt;
+    store_le(&sd[at], offset - start);
+  }
+  return sd;
 }
 
 }  // namespace flotilla::vfs

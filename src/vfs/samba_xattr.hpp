@@ -42,7 +42,7 @@ struct DosAttrib {
 [[nodiscard]] Bytes encode_dos_attrib(std::uint32_t attributes, NtTime created);
 
 /// The self-relative security descriptor inside xattr_NTACL (versions 1 to 4), or nothing where
-/// the bytes are no such thing. Only the wrapper is judged, and that the descriptor has a header.
+/// the bytes are no such thing. Only the wrapper is judged, and that the descriptor's header fits.
 [[nodiscard]] std::optional<Bytes> decode_nt_acl(ByteView bytes);
 
 }  // namespace flotilla::vfs

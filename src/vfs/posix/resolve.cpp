@@ -69,7 +69,11 @@ Result<Found> open_child(Share& share, const Found& parent, const std::string& s
   std::string target = path;
   for (int links = 0; links < kLinksMax; ++links) {
     Fd fd(open_beneath(share, target.c_str(), O_PATH | flags));
-    if (fd) return Found{std::move(fd), std::move(path)};
+    if (fd) {
+      // Below a directory the kernel must be able to go on, so its own path goes on; a file keeps
+      // the link's name, which is what a removal means.
+      return Found{std::move(fd), during == During::Path ? std::move(target) : std::move(path)};
+    }
     if (errno != EXDEV || !share.options.follow_links) return fail_errno(during);
     std::array<char, 4096> text;
     const Fd link(open_beneath(share, target.c_str(), O_PATH | O_NOFOLLOW));

@@ -1,0 +1,469 @@
+// What the contract suite cannot ask of every backend: links, users, Samba's metadata, large
+// directories.
+#include "vfs/posix/posix_backend.hpp"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
+
+#include <atomic>
+#include <thread>
+
+#include "vfs/names.hpp"
+#include "vfs/samba_xattr.hpp"
+#include "vfs/test_support.hpp"
+
+namespace flotilla::vfs {
+namespace {
+
+using namespace testing;  // NOLINT
+using ports::DataAccess;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const ports::Credentials kAlice{21001, 21001, {21001, 21500}, false};
+const ports::Credentials kBob{21002, 21002, {21002}, false};
+
+class Posix : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directory(share());
+    std::filesystem::permissions(share(), std::filesystem::perms::all);
+    open();
+  }
+  void open(PosixOptions options = {}) {
+    options.path = share();
+    auto opened = open_posix_backend(std::move(options));
+    ASSERT_TRUE(opened) << opened.error();
+    backend_ = std::move(*opened);
+  }
+  [[nodiscard]] std::string share() const { return directory_ / "share"; }
+  [[nodiscard]] std::string in_share(std::string_view name) const {
+    return share() + "/" + std::string(name);
+  }
+  [[nodiscard]] std::string outside(std::string_view name) const { return directory_ / name; }
+  NtStatus locate(std::string_view path, const ports::Credentials& who = kRoot) {
+    return status_of(backend_->locate(who, path));
+  }
+  /// Moves a directory's stamps into the past, so that an index of it is settled.
+  static void age(const std::string& path) {
+    const timespec times[2] = {{1600000000, 0}, {1600000000, 0}};
+    ASSERT_EQ(::utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+  }
+
+  TemporaryDirectory directory_;
+  std::unique_ptr<PosixBackend> backend_;
+};
+
+TEST_F(Posix, AMissingDirectoryIsSaidWithSubjectExpectationAndRemedy) {
+  PosixOptions options;
+  options.path = outside("nowhere");
+  const auto opened = open_posix_backend(options);
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error(), HasSubstr(options.path));
+  EXPECT_THAT(opened.error(), HasSubstr("expected a directory"));
+  EXPECT_THAT(opened.error(), HasSubstr("No such file"));
+  EXPECT_THAT(opened.error(), HasSubstr("create it"));
+}
+
+TEST_F(Posix, LinksInsideAreFollowed) {
+  made(*backend_, "d", true);
+  const FileKey key = made(*backend_, "d/file")->key();
+  std::filesystem::create_symlink("d/file", in_share("relative"));
+  std::filesystem::create_symlink("../relative", in_share("d/up"));
+  std::filesystem::create_symlink(in_share("d"), in_share("absolute"));
+  std::filesystem::create_directory_symlink("d", in_share("dir"));
+  for (const char* path : {"relative", "RELATIVE", "d/up", "dir/FILE", "absolute/file", "DIR/Up"}) {
+    auto file = backend_->locate(kRoot, path);
+    ASSERT_TRUE(file) << path << " " << name_of(file.error());
+    EXPECT_EQ((*file)->key(), key) << path;
+    EXPECT_EQ((*file)->facts()->type, ports::FileType::File);
+  }
+}
+
+TEST_F(Posix, LinksThatLeaveTheShareAreAccessDeniedAndNotListed) {
+  write_text(outside("secret"), "s");
+  std::filesystem::create_directory(outside("other"));
+  write_text(outside("other/x"), "x");
+  made(*backend_, "d", true);
+  std::filesystem::create_symlink("/etc/passwd", in_share("absolute"));
+  std::filesystem::create_symlink("../secret", in_share("relative"));
+  std::filesystem::create_symlink("../../secret", in_share("d/deep"));
+  std::filesystem::create_directory_symlink(outside("other"), in_share("dir"));
+  std::filesystem::create_symlink("/proc/self/root/etc/passwd", in_share("magic"));
+  // Begins with the share's own path as text, and is still outside.
+  std::filesystem::create_symlink(share() + "/../secret", in_share("sly"));
+  std::filesystem::create_symlink(share() + "x/secret", in_share("sibling"));
+  for (const char* path :
+       {"absolute", "ABSOLUTE", "relative", "d/deep", "D/deep", "dir/x", "dir", "magic", "sly"}) {
+    EXPECT_EQ(locate(path), NtStatus::AccessDenied) << path;
+    EXPECT_NE(status_of(backend_->create(kRoot, path, false, 0)), NtStatus::Success) << path;
+  }
+  EXPECT_EQ(locate("sibling"), NtStatus::AccessDenied);
+  EXPECT_THAT(names_in(*backend_, ""), ElementsAre("d"));
+  EXPECT_THAT(names_in(*backend_, "d"), ElementsAre());
+  EXPECT_EQ(status_of(backend_->create(kRoot, "dir/new", false, 0)), NtStatus::AccessDenied);
+  EXPECT_EQ(status_of(backend_->rename(kRoot, "d", "dir/moved", false)), NtStatus::AccessDenied);
+  EXPECT_FALSE(std::filesystem::exists(outside("other/new")));
+}
+
+TEST_F(Posix, ADirectoryWithOnlyHiddenLinksIsNotEmpty) {
+  made(*backend_, "d", true);
+  std::filesystem::create_symlink("/etc/passwd", in_share("d/link"));
+  EXPECT_FALSE((*backend_->locate(kRoot, "d"))->empty_directory().value());
+}
+
+TEST_F(Posix, ALinkThatLeadsNowhereIsNotFoundAndCannotBeMade) {
+  std::filesystem::create_symlink("missing", in_share("dangling"));
+  EXPECT_EQ(locate("dangling"), NtStatus::ObjectNameNotFound);
+  EXPECT_EQ(status_of(backend_->create(kRoot, "Dangling", false, 0)), NtStatus::AccessDenied);
+  EXPECT_FALSE(std::filesystem::exists(in_share("missing")));
+}
+
+TEST_F(Posix, LinkLoopsEnd) {
+  std::filesystem::create_symlink("b", in_share("a"));
+  std::filesystem::create_symlink("a", in_share("b"));
+  std::filesystem::create_symlink(in_share("self"), in_share("self"));
+  EXPECT_EQ(locate("a"), NtStatus::ObjectPathNotFound);
+  EXPECT_NE(locate("self"), NtStatus::Success);
+}
+
+TEST_F(Posix, RemovingALinkRemovesTheLink) {
+  made(*backend_, "file");
+  std::filesystem::create_symlink("file", in_share("link"));
+  const auto link = *backend_->locate(kRoot, "link");
+  ASSERT_TRUE(backend_->remove(kRoot, "link", link->key(), false));
+  EXPECT_TRUE(std::filesystem::exists(in_share("file")));
+  EXPECT_EQ(locate("link"), NtStatus::ObjectNameNotFound);
+}
+
+TEST_F(Posix, ADirectoryMovedDuringLookupsNeverLeadsOutside) {
+  // share/a/b/up is "../../file". While a/b moves between the root and a deeper place, the link
+  // would lead to the secret beside the share.
+  write_text(outside("file"), "secret");
+  write_text(in_share("file"), "public");
+  std::filesystem::create_directories(in_share("a/b"));
+  std::filesystem::create_symlink("../../file", in_share("a/b/up"));
+  std::atomic<bool> stop{false};
+  std::thread mover([&] {
+    while (!stop) {
+      ::rename(in_share("a/b").c_str(), in_share("b").c_str());
+      ::rename(in_share("b").c_str(), in_share("a/b").c_str());
+    }
+  });
+  int found = 0;
+  for (int i = 0; i < 3000; ++i) {
+    for (const char* path : {"a/b/up", "b/up"}) {
+      auto file = backend_->locate(kRoot, path);
+      if (!file || !(*file)->activate(kRoot, DataAccess::Read)) continue;
+      Bytes into(6);
+      ASSERT_EQ((*file)->read(0, into).value(), 6U);
+      ASSERT_EQ(as_text(into), "public");
+      ++found;
+    }
+  }
+  stop = true;
+  mover.join();
+  EXPECT_GT(found, 0);
+}
+
+TEST_F(Posix, SpecialFilesAreShownAndCannotBeOpened) {
+  ASSERT_EQ(::mkfifo(in_share("fifo").c_str(), 0666), 0);
+  auto file = backend_->locate(kRoot, "fifo");
+  ASSERT_TRUE(file);
+  EXPECT_EQ((*file)->facts()->type, ports::FileType::Other);
+  EXPECT_EQ((*file)->facts()->attributes, kAttributeNormal);
+  EXPECT_EQ(status_of((*file)->activate(kRoot, DataAccess::Read)), NtStatus::AccessDenied);
+  EXPECT_THAT(names_in(*backend_, ""), ElementsAre("fifo"));
+}
+
+TEST_F(Posix, NamesThatAreNotUtf8AreSkipped) {
+  write_text(in_share("bad\xff"), "x");
+  write_text(in_share("good"), "x");
+  EXPECT_THAT(names_in(*backend_, ""), ElementsAre("good"));
+}
+
+TEST_F(Posix, FilesWithoutStoredAttributesAreNormal) {
+  write_text(in_share("plain"), "x");
+  ASSERT_EQ(::chmod(in_share("plain").c_str(), 0555), 0);
+  const auto facts = (*backend_->locate(kRoot, "plain"))->facts();
+  EXPECT_EQ(facts->attributes, kAttributeNormal);  // no mode bit becomes an attribute
+}
+
+TEST_F(Posix, AnEmptyFileHasNoAllocationEvenWithABlockOfXattrs) {
+  const auto file = made(*backend_, "f");
+  ASSERT_EQ(::setxattr(in_share("f").c_str(), "user.large", std::string(2000, 'x').data(), 2000, 0),
+            0);
+  struct stat st{};
+  ASSERT_EQ(::stat(in_share("f").c_str(), &st), 0);
+  ASSERT_EQ(file->facts()->size_bytes, 0U);
+  EXPECT_EQ(file->facts()->allocation_bytes, 0U) << st.st_blocks;
+}
+
+TEST_F(Posix, SambasXattrsAreHiddenAndCannotBeSetAsEas) {
+  const auto file = made(*backend_, "f");
+  ASSERT_EQ(::setxattr(in_share("f").c_str(), "user.DosStream.x:$DATA", "1", 1, 0), 0);
+  EXPECT_TRUE(file->eas()->empty());
+  EXPECT_EQ(file->facts()->ea_size_bytes, 0U);
+  EXPECT_EQ(status_of(file->set_eas(kRoot, {{"DOSATTRIB", {1}, 0}})), NtStatus::InvalidParameter);
+}
+
+TEST_F(Posix, CreationStoresDosAttribVersionFive) {
+  made(*backend_, "f");
+  std::array<std::uint8_t, 64> blob{};
+  ASSERT_EQ(::getxattr(in_share("f").c_str(), kDosAttribXattr, blob.data(), blob.size()), 24);
+  const auto read = decode_dos_attrib(ByteView(blob).first(24));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->attributes, kAttributeArchive);
+  EXPECT_EQ(read->created, (*backend_->locate(kRoot, "f"))->facts()->created);
+}
+
+TEST_F(Posix, AStoredDirectoryBitDoesNotMakeAFileADirectory) {
+  write_text(in_share("f"), "x");
+  const Bytes lie = encode_dos_attrib(kAttributeDirectory | kAttributeHidden, NtTime{1});
+  ASSERT_EQ(::setxattr(in_share("f").c_str(), kDosAttribXattr, lie.data(), lie.size(), 0), 0);
+  EXPECT_EQ((*backend_->locate(kRoot, "f"))->facts()->attributes, kAttributeHidden);
+}
+
+TEST_F(Posix, VolumeOverrideIsTheVolumeOnEveryNode) {
+  PosixOptions options;
+  options.volume_override = "pool-data";
+  open(options);
+  const std::uint64_t first = backend_->volume_id();
+  PosixOptions other;
+  other.volume_override = "pool-data";
+  open(other);
+  EXPECT_EQ(backend_->volume_id(), first);
+  other.volume_override = "else";
+  open(other);
+  EXPECT_NE(backend_->volume_id(), first);
+}
+
+TEST_F(Posix, AReusedInodeNumberIsAnotherFile) {
+  const FileKey old = made(*backend_, "f")->key();
+  ASSERT_TRUE(backend_->remove(kRoot, "f", old, false));
+  const FileKey fresh = made(*backend_, "f")->key();
+  if (old.generation == 0) GTEST_SKIP() << "this file system has no file handles";
+  EXPECT_NE(old, fresh);
+}
+
+// Large directories: cost is counted in scans and getdents calls, not in time.
+
+TEST_F(Posix, MissesInALargeDirectoryScanItOnce) {
+  constexpr int kFiles = 100000;
+  std::filesystem::create_directory(in_share("big"));
+  const int dir = ::open(in_share("big").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  for (int i = 0; i < kFiles; ++i) {
+    const std::string name = "File-" + std::to_string(i) + ".dat";
+    ::close(::openat(dir, name.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
+  }
+  ::close(dir);
+  age(in_share("big"));
+  // The change time cannot be set back: until it is 20 ms old each miss has to scan again.
+  do {
+    ASSERT_EQ(locate("big/none"), NtStatus::ObjectNameNotFound);
+  } while (backend_->statistics().directory_scans > 1 &&
+           locate("big/none") == NtStatus::ObjectNameNotFound &&
+           backend_->statistics().directory_scans < 3);
+  const auto before = backend_->statistics();
+  EXPECT_GT(before.getdents_calls, 50U);
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_EQ(locate("big/missing-" + std::to_string(i)), NtStatus::ObjectNameNotFound);
+    ASSERT_EQ(locate("BIG/FILE-" + std::to_string(i * 97) + ".DAT"), NtStatus::Success);
+  }
+  // "BIG" itself needs the root's index.
+  EXPECT_LE(backend_->statistics().directory_scans, before.directory_scans + 4);
+
+  // Our own creations keep the index instead of throwing it away.
+  const auto settled = backend_->statistics();
+  for (int i = 0; i < 200; ++i) made(*backend_, "big/new-" + std::to_string(i));
+  EXPECT_LE(backend_->statistics().directory_scans, settled.directory_scans + 2);
+  EXPECT_EQ(status_of(backend_->create(kRoot, "big/NEW-7", false, 0)),
+            NtStatus::ObjectNameCollision);
+}
+
+TEST_F(Posix, ChangesByOthersAreSeen) {
+  made(*backend_, "d", true);
+  EXPECT_EQ(locate("d/late"), NtStatus::ObjectNameNotFound);
+  write_text(in_share("d/LATE"), "x");
+  EXPECT_EQ(locate("d/late"), NtStatus::Success);
+  std::filesystem::remove(in_share("d/LATE"));
+  EXPECT_EQ(locate("d/late"), NtStatus::ObjectNameNotFound);
+  std::filesystem::rename(in_share("d"), in_share("e"));
+  write_text(in_share("e/Moved"), "x");
+  EXPECT_EQ(locate("E/moved"), NtStatus::Success);
+}
+
+TEST_F(Posix, OfTwoNamesThatDifferInCaseTheExactOneWinsAndElseTheSmallest) {
+  write_text(in_share("Name"), "1");
+  write_text(in_share("name"), "22");
+  EXPECT_EQ((*backend_->locate(kRoot, "name"))->facts()->size_bytes, 2U);
+  EXPECT_EQ((*backend_->locate(kRoot, "Name"))->facts()->size_bytes, 1U);
+  EXPECT_EQ((*backend_->locate(kRoot, "NAME"))->located_path(), "Name");
+}
+
+TEST_F(Posix, CreatingOneNameInTwoCasesAtOnceMakesOneFile) {
+  for (int round = 0; round < 200; ++round) {
+    const std::string lower = "race" + std::to_string(round);
+    const std::string upper = "RACE" + std::to_string(round);
+    std::atomic<int> successes{0};
+    std::thread other([&] {
+      if (backend_->create(kRoot, upper, false, 0)) ++successes;
+    });
+    if (backend_->create(kRoot, lower, false, 0)) ++successes;
+    other.join();
+    ASSERT_EQ(successes, 1) << round;
+  }
+}
+
+TEST_F(Posix, DeepMissingPathsEndQuickly) {
+  std::string path = "x";
+  while (path.size() < 4000) path += "/x";
+  EXPECT_EQ(locate(path), NtStatus::ObjectPathNotFound);
+}
+
+// Users.
+
+class PosixUsers : public Posix {
+ protected:
+  void SetUp() override {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can act as other users";
+    Posix::SetUp();
+  }
+};
+
+TEST_F(PosixUsers, FilesBelongToWhoMadeThem) {
+  const auto file = made(*backend_, "alices", false, kAlice);
+  const auto facts = file->facts();
+  EXPECT_EQ(facts->uid, kAlice.uid);
+  EXPECT_EQ(facts->gid, kAlice.gid);
+  EXPECT_EQ(facts->mode & 0777, 0644U);
+  EXPECT_EQ(made(*backend_, "dir", true, kAlice)->facts()->mode & 0777, 0755U);
+  EXPECT_EQ(::geteuid(), 0U);
+  write_text(outside("root-again"), "x");  // the thread is itself again
+  struct stat st{};
+  ASSERT_EQ(::stat(outside("root-again").c_str(), &st), 0);
+  EXPECT_EQ(st.st_uid, 0U);
+}
+
+TEST_F(PosixUsers, TheKernelDecidesWhoReadsAndWrites) {
+  made(*backend_, "f", false, kAlice);
+  ASSERT_EQ(::chmod(in_share("f").c_str(), 0640), 0);
+  auto file = *backend_->locate(kBob, "f");
+  EXPECT_EQ(status_of(file->activate(kBob, DataAccess::Read)), NtStatus::AccessDenied);
+  EXPECT_EQ(status_of(file->activate(kBob, DataAccess::Write)), NtStatus::AccessDenied);
+  EXPECT_TRUE(file->activate(kAlice, DataAccess::ReadWrite));
+  const ports::Credentials carol{21003, 21003, {21003, 21001}, false};  // in alice's group
+  EXPECT_TRUE(file->activate(carol, DataAccess::Read));
+  EXPECT_EQ(status_of(file->activate(carol, DataAccess::ReadWrite)), NtStatus::AccessDenied);
+}
+
+TEST_F(PosixUsers, DirectoriesWithoutSearchOrReadRightAreAccessDenied) {
+  made(*backend_, "private", true, kAlice);
+  made(*backend_, "private/f", false, kAlice);
+  ASSERT_EQ(::chmod(in_share("private").c_str(), 0700), 0);
+  EXPECT_EQ(locate("private/f", kBob), NtStatus::AccessDenied);
+  EXPECT_EQ(locate("private/F", kBob), NtStatus::AccessDenied);
+  EXPECT_EQ(locate("private/none", kBob), NtStatus::AccessDenied);
+  EXPECT_EQ(locate("PRIVATE/none", kBob), NtStatus::AccessDenied);
+  EXPECT_EQ(status_of((*backend_->locate(kBob, "private"))->list(kBob)), NtStatus::AccessDenied);
+  EXPECT_EQ(status_of(backend_->create(kBob, "private/x", false, 0)), NtStatus::AccessDenied);
+  EXPECT_EQ(locate("PRIVATE/F", kAlice), NtStatus::Success);
+}
+
+TEST_F(PosixUsers, NamesChangeWithTheUsersRightsOnly) {
+  made(*backend_, "d", true, kAlice);
+  const FileKey key = made(*backend_, "d/f", false, kAlice)->key();
+  EXPECT_EQ(status_of(backend_->remove(kBob, "d/f", key, false)), NtStatus::AccessDenied);
+  EXPECT_EQ(status_of(backend_->rename(kBob, "d/f", "stolen", false)), NtStatus::AccessDenied);
+  EXPECT_EQ(status_of(backend_->create(kBob, "d/g", true, 0)), NtStatus::AccessDenied);
+  EXPECT_TRUE(backend_->remove(kAlice, "d/f", key, false));
+}
+
+TEST_F(PosixUsers, WhoMayWriteMayChangeTimesAndAttributes) {
+  made(*backend_, "f", false, kAlice);
+  const NtTime when = nt_time_of(1500000000, 0);
+  auto file = *backend_->locate(kBob, "f");
+  EXPECT_EQ(status_of(file->set_basic(kBob, {{}, {}, when, {}, {}})), NtStatus::AccessDenied);
+  EXPECT_EQ(status_of(file->set_basic(kBob, {{}, {}, {}, {}, kAttributeHidden})),
+            NtStatus::AccessDenied);
+  EXPECT_EQ(status_of(file->set_eas(kBob, {{"x", {1}, 0}})), NtStatus::AccessDenied);
+  ASSERT_EQ(::chmod(in_share("f").c_str(), 0666), 0);
+  EXPECT_TRUE(file->set_basic(kBob, {{}, {}, when, {}, kAttributeHidden}));
+  EXPECT_EQ(file->facts()->written, when);
+  // The owner may although the mode is read-only.
+  ASSERT_EQ(::chmod(in_share("f").c_str(), 0444), 0);
+  EXPECT_TRUE(file->set_basic(kAlice, {{}, {}, {}, {}, kAttributeArchive}));
+}
+
+TEST_F(PosixUsers, MetadataIsReadWhateverTheUserMay) {
+  made(*backend_, "f", false, kAlice);
+  ASSERT_EQ(::chmod(in_share("f").c_str(), 0600), 0);
+  EXPECT_EQ((*backend_->locate(kBob, "f"))->facts()->attributes, kAttributeArchive);
+}
+
+TEST_F(PosixUsers, GrantedAccessFollowsModeBitsAclAndParent) {
+  made(*backend_, "d", true, kAlice);
+  made(*backend_, "d/f", false, kAlice);
+  const auto granted = [&](const ports::Credentials& who) {
+    auto file = *backend_->locate(kRoot, "d/f");
+    return backend_->granted_access(who, *file).value();
+  };
+  constexpr std::uint32_t kReadData = 0x1, kWriteData = 0x2, kDelete = 0x10000;
+  EXPECT_EQ(granted(kAlice) & (kReadData | kWriteData | kDelete), kReadData | kWriteData | kDelete);
+  EXPECT_EQ(granted(kBob) & (kReadData | kWriteData | kDelete), kReadData);
+  // user:bob:rw- with mask rw-, as setfacl writes it.
+  const std::uint8_t acl[] = {2,  0, 0, 0,                         // version
+                              1,  0, 6, 0, 255,  255,  255, 255,   // user::rw-
+                              2,  0, 6, 0, 0x0A, 0x52, 0,   0,     // user:21002:rw-
+                              4,  0, 4, 0, 255,  255,  255, 255,   // group::r--
+                              16, 0, 6, 0, 255,  255,  255, 255,   // mask::rw-
+                              32, 0, 0, 0, 255,  255,  255, 255};  // other::---
+  if (::setxattr(in_share("d/f").c_str(), "system.posix_acl_access", acl, sizeof acl, 0) != 0) {
+    GTEST_SKIP() << "no POSIX ACLs here";
+  }
+  EXPECT_EQ(granted(kBob) & (kReadData | kWriteData | kDelete), kReadData | kWriteData);
+  EXPECT_TRUE((*backend_->locate(kBob, "d/f"))->activate(kBob, DataAccess::ReadWrite));
+  const ports::Credentials carol{21003, 21003, {}, false};
+  EXPECT_EQ(granted(carol) & (kReadData | kWriteData), 0U);
+}
+
+TEST_F(PosixUsers, UseShareOwnerActsAsTheOwnerOfTheSharesDirectory) {
+  ASSERT_EQ(::chown(share().c_str(), kAlice.uid, kAlice.gid), 0);
+  ASSERT_EQ(::chmod(share().c_str(), 0755), 0);
+  open();
+  const ports::Credentials guest{65534, 65534, {}, true};
+  EXPECT_EQ(made(*backend_, "f", false, guest)->facts()->uid, kAlice.uid);
+  EXPECT_EQ(status_of(backend_->create(kBob, "g", false, 0)), NtStatus::AccessDenied);
+}
+
+TEST_F(PosixUsers, AnImpossibleIdIsAccessDenied) {
+  const ports::Credentials nobody_at_all{~0U, ~0U, {}, false};
+  EXPECT_EQ(locate("", nobody_at_all), NtStatus::AccessDenied);
+  EXPECT_EQ(locate(""), NtStatus::Success);
+}
+
+TEST_F(PosixUsers, ThreadsActAsDifferentUsersAtOnce) {
+  ASSERT_EQ(::chmod(share().c_str(), 0777), 0);
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int n = 0; n < 4; ++n) {
+    threads.emplace_back([&, n] {
+      const auto uid = static_cast<std::uint32_t>(22000 + n);
+      const ports::Credentials who{uid, uid, {}, false};
+      for (int i = 0; i < 200; ++i) {
+        auto file =
+            backend_->create(who, "t" + std::to_string(n) + "-" + std::to_string(i), false, 0);
+        if (!file || (*file)->facts()->uid != uid) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace flotilla::vfs
