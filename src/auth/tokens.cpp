@@ -82,9 +82,10 @@ ports::TokenPtr TokenMaker::of_user(const User& user) const {
   auto token = std::make_shared<ports::Token>();
   token->user_name = user.name;
   token->domain = domain_;
-  if (auto account = find_account_(user.name)) {
+  const auto account = user.as_share_owner ? std::nullopt : find_account_(user.name);
+  if (account) {
     act_as(*token, *account);
-  } else if (user.uid && user.gid) {
+  } else if (user.uid && user.gid && !user.as_share_owner) {
     act_as(*token, UnixAccount{user.name, *user.uid, *user.gid, {*user.gid}});
   } else {
     token->use_share_owner = true;

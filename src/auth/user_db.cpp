@@ -129,11 +129,18 @@ std::expected<User, Message> parse_line(std::string_view line) {
                       user.name, fields[2], fields[3]));
     }
   }
-  if (fields[4] != "" && fields[4] != "D") {
-    return complain(fmt::format("expected nothing or D for the flags of {}, found \"{}\"",
-                                user.name, fields[4]));
+  for (const char flag : fields[4]) {
+    if (flag == 'D' && !user.disabled) {
+      user.disabled = true;
+    } else if (flag == 'O' && !user.as_share_owner) {
+      user.as_share_owner = true;
+    } else {
+      return complain(
+          fmt::format("expected nothing or some of the letters DO for the flags of {}, "
+                      "found \"{}\"",
+                      user.name, fields[4]));
+    }
   }
-  user.disabled = fields[4] == "D";
   return user;
 }
 
@@ -253,7 +260,8 @@ std::expected<UserDb, Message> UserDb::load(const std::filesystem::path& path) {
 std::string UserDb::text() const {
   std::string out =
       "# Flotilla's local users, written by `flotilla user`. One per line:\n"
-      "# NAME:NTHASH:UID:GID:FLAGS   (UID and GID may be empty; FLAGS: D is disabled)\n";
+      "# NAME:NTHASH:UID:GID:FLAGS   (UID and GID may be empty; FLAGS: D disabled, O acts as the "
+      "share's owner)\n";
   for (const User& user : users_) {
     out += user.name + ':';
     for (const std::uint8_t byte : user.nt_hash) out += fmt::format("{:02x}", byte);
@@ -262,7 +270,9 @@ std::string UserDb::text() const {
     } else {
       out += ":::";
     }
-    out += user.disabled ? "D\n" : "\n";
+    if (user.disabled) out += 'D';
+    if (user.as_share_owner) out += 'O';
+    out += '\n';
   }
   return out;
 }

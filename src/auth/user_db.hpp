@@ -25,6 +25,8 @@ struct User {
   std::optional<std::uint32_t> uid;
   std::optional<std::uint32_t> gid;
   bool disabled = false;
+  /// Acts as the owner of the share's directory even where the machine has an account of that name.
+  bool as_share_owner = false;
 };
 
 /// 1 to 64 characters (UTF-8), none of "/\[]:;|=,+*?<>@# or control characters, no space or dot at
@@ -48,7 +50,7 @@ struct User {
 /// `save`).
 ///         One user per line, five fields between colons:  NAME:NTHASH:UID:GID:FLAGS
 ///         NTHASH is 32 hexadecimal digits; UID and GID are numbers or empty (both or neither);
-///         FLAGS is empty or D (disabled).
+///         FLAGS is empty or of the letters D (disabled) and O (acts as the share's owner).
 class UserDb {
  public:
   /// Errors  "FILE:LINE: what was expected, what stands there" for the first bad line; two lines

@@ -49,6 +49,7 @@ TEST_F(UserFile, WhatIsSavedIsLoadedAgainAndOnlyTheOwnerMayReadIt) {
   with_ids.uid = 1001;
   with_ids.gid = 100;
   with_ids.disabled = true;
+  with_ids.as_share_owner = true;
   ASSERT_TRUE(add(path_, user("tester")));
   ASSERT_TRUE(add(path_, with_ids));
   struct stat info{};
@@ -62,6 +63,8 @@ TEST_F(UserFile, WhatIsSavedIsLoadedAgainAndOnlyTheOwnerMayReadIt) {
   EXPECT_EQ(found->uid, 1001U);
   EXPECT_EQ(found->gid, 100U);
   EXPECT_TRUE(found->disabled);
+  EXPECT_TRUE(found->as_share_owner);
+  EXPECT_FALSE(db->find("tester")->as_share_owner);
   EXPECT_EQ(db->find("tester")->nt_hash, user("x").nt_hash);
   EXPECT_FALSE(db->find("tester")->uid);
 }
@@ -108,7 +111,7 @@ TEST_F(UserFile, ABadLineIsNamedWithFileLineAndWhatWasExpected) {
       {"tester:" + hash + ":1::\n", "users:1: expected both UID and GID"},
       {"tester:" + hash + ":x:1:\n", "users:1: expected numbers"},
       {"tester:" + hash + ":4294967295:1:\n", "users:1: expected numbers"},
-      {"tester:" + hash + ":::X\n", "users:1: expected nothing or D"},
+      {"tester:" + hash + ":::X\n", "users:1: expected nothing or some of the letters DO"},
       {"a/b:" + hash + ":::\n", "users:1: a user name holds none of"},
       {"a:" + hash + ":::\nA:" + hash + ":::\n", "users:2: user A stands in this file twice"},
       {"tester:" + std::string(31, 'a') + "g:::\n", "users:1: expected 32 hexadecimal digits"},
@@ -206,6 +209,10 @@ TEST(Tokens, AUnixAccountOfTheNameWinsOverTheDatabasesIds) {
   bob.name = "bob";
   EXPECT_EQ(maker.of_user(bob)->uid, 7U);
   EXPECT_FALSE(maker.of_user(bob)->use_share_owner);
+
+  User owner_like = alice;
+  owner_like.as_share_owner = true;
+  EXPECT_TRUE(maker.of_user(owner_like)->use_share_owner) << "whatever accounts and ids there are";
 
   User carol;
   carol.name = "carol";
