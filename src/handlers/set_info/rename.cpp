@@ -1,5 +1,6 @@
 // New names: FileRenameInformation and FileLinkInformation.
 #include "handlers/access.hpp"
+#include "handlers/create/create_name.hpp"
 #include "handlers/set_info/set_info.hpp"
 #include "handlers/share_path.hpp"
 #include "handlers/wildcard.hpp"
@@ -33,10 +34,11 @@ Result<Wish> wish_of(ByteView buffer, bool extended) {
   if (info.root_directory != 0) return fail(NtStatus::InvalidParameter);
   if (info.file_name.empty()) return fail(NtStatus::ObjectNameInvalid);
   if (info.file_name.starts_with(u':')) return fail(NtStatus::NotSupported);  // a stream's name
-  auto path = parse_share_path(info.file_name);
+  std::u16string_view name = info.file_name;
+  if (name.starts_with(u'\\')) name.remove_prefix(1);  // some clients count from the share's root
+  auto path = parse_create_name(name);
   if (!path) return fail(path.error());
-  if (!path->stream.empty()) return fail(NtStatus::NotSupported);
-  if (path->path.empty()) return fail(NtStatus::ObjectNameInvalid);
+  if (path->path.empty() || path->needs_directory) return fail(NtStatus::ObjectNameInvalid);
   return Wish{std::move(path->path), info.replace_if_exists != 0};
 }
 
