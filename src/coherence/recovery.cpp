@@ -122,6 +122,7 @@ Outcome assert_open(Turn& turn, NodeId from, const AssertOpen& asserted) {
 Closed node_gone(Turn& turn, NodeId node, NodeId told_by, bool answer_wanted) {
   FileState& file = turn.file;
   std::erase_if(file.waiters, [&](const Waiter& waiter) { return waiter.from == node; });
+  std::erase_if(file.held, [&](const HeldReply& reply) { return reply.to == node; });
   std::vector<OpenId> gone;
   for (const auto& [id, open] : file.opens) {
     if (open.node == node) gone.push_back(id);

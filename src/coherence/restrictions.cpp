@@ -160,7 +160,6 @@ void confirm(Turn& turn, NodeId node, std::uint64_t version) {
 
 void confirm_gone(Turn& turn, NodeId node) {
   FileState& file = turn.file;
-  std::erase_if(file.held, [&](const HeldReply& reply) { return reply.to == node; });
   file.nodes.erase(node);
   for (HeldReply& reply : file.held) {
     std::erase_if(reply.missing, [&](const Awaited& awaited) { return awaited.node == node; });

@@ -58,7 +58,7 @@ void resume_waiters(Turn& turn);
 void settle(Turn& turn);
 /// `node` confirms `version`: held answers that waited for nobody else leave.
 void confirm(Turn& turn, NodeId node, std::uint64_t version);
-/// `node` is gone and counts as having confirmed everything; answers to it are dropped.
+/// `node` is gone and counts as having confirmed everything.
 void confirm_gone(Turn& turn, NodeId node);
 
 }  // namespace flotilla::coherence

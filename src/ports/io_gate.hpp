@@ -61,8 +61,10 @@ class IoGate : public std::enable_shared_from_this<IoGate> {
                                      Access access);
 
   /// True where a write through this open must first break somebody's read caching: a lease other
-  /// than its own, or any level II oplock, its own too ([MS-FSA] 2.1.5.3). The caller submits
-  /// coherence::Modify and waits for its answer before it writes. Cheap when nobody caches.
+  /// than its own, or any level II oplock, its own too ([MS-FSA] 2.1.5.3). Cheap when nobody
+  /// caches. Asked while the write's ticket is held: a caching right granted later waits for the
+  /// ticket, one granted before is seen here. Where true, the caller releases the ticket, submits
+  /// coherence::Modify, and starts over with its answer.
   [[nodiscard]] bool must_break_readers(OpenId open, const ClientGuid& client,
                                         const LeaseKey& key) const;
 
