@@ -1,8 +1,10 @@
+// SHA256_Init and its like are called "deprecated" since 3.0; see HmacSha256 for why they are here.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "crypto/signing.hpp"
 
-#include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <cstring>
@@ -24,8 +26,47 @@ constexpr std::uint16_t kCommandCancel = 0x000C;
 constexpr std::uint32_t kFlagsServerToRedir = 0x00000001;
 constexpr Signature kZeroSignature{};
 
-struct MacCtxFree {
-  void operator()(EVP_MAC_CTX* ctx) const noexcept { EVP_MAC_CTX_free(ctx); }
+/// HMAC-SHA256 (RFC 2104) for a 16-byte key. The state after either pad is computed once.
+/// OpenSSL 3.0's EVP digests and MACs allocate for each message; its plain SHA-256 does not.
+class HmacSha256 {
+ public:
+  explicit HmacSha256(const Key16& key) noexcept {
+    std::array<std::uint8_t, 64> pad{};
+    const auto begin = [&](SHA256_CTX& state, std::uint8_t filler) {
+      pad.fill(filler);
+      for (std::size_t i = 0; i < key.size(); ++i) pad[i] ^= key[i];
+      FLOTILLA_CHECK(SHA256_Init(&state) == 1);
+      FLOTILLA_CHECK(SHA256_Update(&state, pad.data(), pad.size()) == 1);
+    };
+    begin(inner_, 0x36);
+    begin(outer_, 0x5C);
+    wipe(pad);
+    state_ = inner_;
+  }
+  ~HmacSha256() {
+    OPENSSL_cleanse(&inner_, sizeof inner_);
+    OPENSSL_cleanse(&outer_, sizeof outer_);
+  }
+  HmacSha256(const HmacSha256&) = delete;
+  HmacSha256& operator=(const HmacSha256&) = delete;
+
+  void reset() noexcept { state_ = inner_; }
+  void absorb(ByteView bytes) noexcept {
+    FLOTILLA_CHECK(SHA256_Update(&state_, bytes.data(), bytes.size()) == 1);
+  }
+  [[nodiscard]] std::array<std::uint8_t, 32> finish() noexcept {
+    std::array<std::uint8_t, 32> digest{};
+    FLOTILLA_CHECK(SHA256_Final(digest.data(), &state_) == 1);
+    state_ = outer_;
+    absorb(digest);
+    FLOTILLA_CHECK(SHA256_Final(digest.data(), &state_) == 1);
+    return digest;
+  }
+
+ private:
+  SHA256_CTX inner_{};
+  SHA256_CTX outer_{};
+  SHA256_CTX state_{};
 };
 
 }  // namespace
@@ -33,7 +74,7 @@ struct MacCtxFree {
 struct Signer::State {
   SigningAlgorithm algorithm;
   Key16 key;
-  std::unique_ptr<EVP_MAC_CTX, MacCtxFree> hmac;
+  std::optional<HmacSha256> hmac;
   std::optional<detail::AesChain> cmac;
   detail::CipherCtx gmac;
 
@@ -42,7 +83,7 @@ struct Signer::State {
   void start(const std::uint8_t* header) noexcept {
     switch (algorithm) {
       case SigningAlgorithm::HmacSha256:
-        FLOTILLA_CHECK(EVP_MAC_init(hmac.get(), nullptr, 0, nullptr) == 1);
+        hmac->reset();
         return;
       case SigningAlgorithm::AesCmac:
         cmac->reset();
@@ -65,7 +106,7 @@ struct Signer::State {
     if (bytes.empty()) return;
     switch (algorithm) {
       case SigningAlgorithm::HmacSha256:
-        FLOTILLA_CHECK(EVP_MAC_update(hmac.get(), bytes.data(), bytes.size()) == 1);
+        hmac->absorb(bytes);
         return;
       case SigningAlgorithm::AesCmac:
         cmac->absorb(bytes);
@@ -82,9 +123,7 @@ struct Signer::State {
     Signature signature{};
     switch (algorithm) {
       case SigningAlgorithm::HmacSha256: {
-        std::array<std::uint8_t, 32> mac{};
-        std::size_t size = 0;
-        FLOTILLA_CHECK(EVP_MAC_final(hmac.get(), mac.data(), &size, mac.size()) == 1);
+        const std::array<std::uint8_t, 32> mac = hmac->finish();
         std::copy_n(mac.begin(), signature.size(), signature.begin());
         return signature;
       }
@@ -116,19 +155,9 @@ Signer::Signer(SigningAlgorithm algorithm, const Key16& key) : state_(std::make_
   state_->algorithm = algorithm;
   state_->key = key;
   switch (algorithm) {
-    case SigningAlgorithm::HmacSha256: {
-      EVP_MAC* mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-      FLOTILLA_CHECK(mac != nullptr);
-      state_->hmac.reset(EVP_MAC_CTX_new(mac));
-      EVP_MAC_free(mac);
-      FLOTILLA_CHECK(state_->hmac != nullptr);
-      char digest[] = "SHA256";
-      const OSSL_PARAM params[] = {
-          OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-          OSSL_PARAM_construct_end()};
-      FLOTILLA_CHECK(EVP_MAC_init(state_->hmac.get(), key.data(), key.size(), params) == 1);
+    case SigningAlgorithm::HmacSha256:
+      state_->hmac.emplace(key);
       return;
-    }
     case SigningAlgorithm::AesCmac:
       state_->cmac.emplace(ByteView(key));
       return;
