@@ -19,6 +19,8 @@ const std::vector<Vector>& vectors() {
   return all;
 }
 
+int same_bytes = 0;
+
 template <class T>
 void check(const Vector& v) {
   SCOPED_TRACE(v.name);
@@ -33,6 +35,7 @@ void check(const Vector& v) {
   const Wire<T> second = decode<T>(again);
   ASSERT_TRUE(second) << second.error().what << " at " << second.error().offset;
   EXPECT_EQ(print(*second), print(*body));
+  same_bytes += again == v.bytes ? 1 : 0;
   if (std::getenv("WIRE_GOLDEN_PRINT") != nullptr) {
     Bytes cut = v.bytes;
     cut.resize(std::min(cut.size(), again.size()));
@@ -108,6 +111,8 @@ TEST(WireGolden, EveryMessageOfSambaDecodesAndComesBackTheSame) {
     }
   }
   EXPECT_GE(known, 120);
+  // The others differ in what has no meaning: the offset of an empty part, a reserved byte.
+  EXPECT_GE(same_bytes, 117);
 }
 
 }  // namespace
