@@ -73,11 +73,14 @@ class PoolEngine final : public ports::Engine {
   void cancel(const FileKey& key, RequestId request) override;
   [[nodiscard]] ports::EngineStatus status() const override;
   [[nodiscard]] bool serving() const override;
+  void set_orphan_handler(OrphanHandler handler) override;
 
   void tick(MonoTime now);
   [[nodiscard]] View view() const;
   [[nodiscard]] PoolCounters counters() const;
   [[nodiscard]] NodeId owner_of(const FileKey& key) const;
+  /// True when this node decides about all files that it owns in this view.
+  [[nodiscard]] bool recovered() const;
 
   /// Pool-wide fact in the agreed order (see Membership::publish).
   void publish(const std::string& key, ByteView value);

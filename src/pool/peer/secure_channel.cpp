@@ -107,7 +107,6 @@ Bytes encode_peer_hello(const PeerHello& hello) {
   to.u32(hello.to.node.raw());
   to.u64(hello.to.incarnation);
   to.bytes(hello.nonce);
-  to.u64(hello.received);
   return out;
 }
 
@@ -120,7 +119,6 @@ std::optional<PeerHello> decode_peer_hello(ByteView bytes) {
   hello.to.node = NodeId{in.u32()};
   hello.to.incarnation = in.u64();
   hello.nonce = in.array<32>();
-  hello.received = in.u64();
   if (!in.ok() || in.remaining() != 0) return std::nullopt;
   return hello;
 }

@@ -20,15 +20,13 @@ using PeerNonce = std::array<std::uint8_t, 32>;
 /// says what to do.
 [[nodiscard]] std::expected<PoolKey, std::string> load_pool_key(const std::string& path);
 
-/// `received`  how many messages of this link the sender has: the other one resumes behind them
 struct PeerHello {
   MemberId from;
   MemberId to;
   PeerNonce nonce{};
-  std::uint64_t received = 0;
 };
 
-inline constexpr std::size_t kPeerHelloBytes = 4 + 2 + 12 + 12 + 32 + 8;
+inline constexpr std::size_t kPeerHelloBytes = 4 + 2 + 12 + 12 + 32;
 inline constexpr std::size_t kPeerProofBytes = 32;
 inline constexpr std::size_t kPeerFrameOverheadBytes = 4 + 16;
 inline constexpr std::size_t kPeerFrameBytesMax = 32U << 20;

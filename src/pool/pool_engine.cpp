@@ -1,0 +1,342 @@
+#include "pool/pool_engine.hpp"
+
+#include <atomic>
+#include <bitset>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "base/log.hpp"
+#include "pool/local/local_opens.hpp"
+#include "pool/owner/machine.hpp"
+#include "pool/peer/mesh.hpp"
+#include "pool/service_calls.hpp"
+
+namespace flotilla::pool {
+
+struct PoolEngine::Impl final : MembershipEvents {
+  Impl(const ports::Clock& clock_in, PoolOptions options_in, PoolCallbacks callbacks_in)
+      : clock(clock_in),
+        options(std::move(options_in)),
+        callbacks(std::move(callbacks_in)),
+        ids(options.node, clock.wall()),
+        lease(std::make_shared<ports::ServeLease>()),
+        local(lease, [this](const FileKey& key, ConfirmId id) { run(LocalConfirm{key, id}); }),
+        machine(options.node, options.limits, options.timing),
+        services(options.node, [this](NodeId to, PeerTraffic traffic, Bytes body) {
+          if (links) links->send(to, traffic, std::move(body));
+        }) {
+    lease->revoke();
+  }
+
+  const ports::Clock& clock;
+  const PoolOptions options;
+  const PoolCallbacks callbacks;
+  OpenIdSource ids;
+  std::shared_ptr<ports::ServeLease> lease;
+  LocalOpens local;
+  OrphanHandler orphan;
+
+  mutable std::mutex mutex;  ///< guards machine and view; never held in a callback
+  OwnerMachine machine;
+  View view;
+  bool fenced = false;  ///< a change has begun that leaves this node without quorum
+  std::atomic<bool> in_view{false};
+
+  std::unique_ptr<PeerLinks> links;
+  ServiceCalls services;
+  Membership* membership = nullptr;
+
+  std::mutex timer_mutex;
+  std::condition_variable_any timer_wake;
+  std::jthread timer;
+
+  /// One step, and what it led to: messages leave and effects are queued in the step's order.
+  void run(Input input) {
+    OwnerOutbox out;
+    Lanes lanes;
+    {
+      const std::lock_guard lock(mutex);
+      machine.step(std::move(input), clock.mono(), out);
+      lanes = take(out);
+    }
+    finish(out, lanes);
+  }
+
+  using Lanes = std::bitset<kLaneCount>;
+
+  /// With the mutex held. Returns the lanes that have effects to deliver.
+  Lanes take(OwnerOutbox& out) {
+    for (OwnerOutbox::ToPeer& message : out.messages) {
+      Bytes bytes;
+      encode(message.message, bytes);
+      links->send(message.to, PeerTraffic::Machine, std::move(bytes));
+    }
+    Lanes lanes;
+    for (LocalEffect& effect : out.effects) {
+      lanes.set(lane_of(effect.key));
+      local.queue(std::move(effect));
+    }
+    out.effects.clear();
+    if (out.lost) lease->revoke();
+    in_view.store(machine.serving(), std::memory_order_release);
+    return lanes;
+  }
+
+  /// Without the mutex.
+  void finish(OwnerOutbox& out, const Lanes& lanes) {
+    for (std::size_t lane = 0; lane < kLaneCount; ++lane) {
+      if (lanes.test(lane)) local.drain(lane);
+    }
+    for (const OwnerOutbox::Orphan& it : out.orphans) {
+      if (orphan) {
+        orphan(it.key, it.open, it.path);
+      } else {
+        submit(it.key, coherence::Unlinked{it.open, false}, {});
+      }
+    }
+    if (out.lost) {
+      log::warn("pool: node {} serves nothing: no quorum, or it was taken for dead",
+                options.node.raw());
+      if (callbacks.on_lost_quorum) callbacks.on_lost_quorum();
+    }
+  }
+
+  void receive(MemberId from, std::vector<PeerDelivery>& batch) {
+    for (PeerDelivery& delivery : batch) {
+      if (delivery.traffic != PeerTraffic::Machine) {
+        services.receive(from.node, delivery.traffic, delivery.body);
+        continue;
+      }
+      auto message = decode_peer_message(delivery.body);
+      if (!message) {
+        log::error("pool: node {} sent a message of {} bytes that this version cannot read",
+                   from.node.raw(), delivery.body.size());
+        continue;
+      }
+      run(FromPeer{from, std::move(*message)});
+    }
+  }
+
+  RequestId submit(const FileKey& key, coherence::Body body, ports::Completion completion) {
+    const auto* close = std::get_if<coherence::Close>(&body);
+    const RequestId request =
+        local.add_command(key, close != nullptr ? close->open : OpenId{}, std::move(completion));
+    if (!lease->valid() && !gives_up(body)) {
+      local.refuse(key, request, NtStatus::DeviceNotReady);
+      return request;
+    }
+    run(LocalCommand{key, request, std::move(body)});
+    return request;
+  }
+
+  /// What only gives rights back is taken even from a node that may serve nothing right now.
+  static bool gives_up(const coherence::Body& body) {
+    const auto* lock = std::get_if<coherence::Lock>(&body);
+    return std::holds_alternative<coherence::Close>(body) ||
+           std::holds_alternative<coherence::Unlinked>(body) ||
+           std::holds_alternative<coherence::AcknowledgeBreak>(body) ||
+           std::holds_alternative<coherence::Renamed>(body) || (lock != nullptr && lock->unlock);
+  }
+
+  // MembershipEvents
+  Epoch on_change_begins(bool quorate) override {
+    const std::lock_guard lock(mutex);
+    fenced = !quorate;
+    if (fenced) lease->revoke();
+    return machine.freeze();
+  }
+
+  void on_view(const View& installed) override {
+    OwnerOutbox out;
+    Lanes lanes;
+    {
+      const std::lock_guard lock(mutex);
+      view = installed;
+      const Member* me = installed.find(options.node);
+      const bool in = installed.quorate && me != nullptr;
+      fenced = !in;
+      if (!in) lease->revoke();
+      if (in) {
+        links->set_view(me->id, installed.members);
+      } else {
+        links->set_view(MemberId{}, {});
+      }
+      machine.step(ViewChange{installed}, clock.mono(), out);
+      lanes = take(out);
+    }
+    finish(out, lanes);
+    services.on_view(installed);
+    if (callbacks.on_view) callbacks.on_view(installed);
+  }
+
+  void on_lost() override {
+    OwnerOutbox out;
+    Lanes lanes;
+    {
+      const std::lock_guard lock(mutex);
+      fenced = true;
+      lease->revoke();
+      view = View{};
+      links->set_view(MemberId{}, {});
+      if (machine.serving()) machine.step(Lost{}, clock.mono(), out);
+      lanes = take(out);
+    }
+    finish(out, lanes);
+    services.on_view(View{});
+    if (callbacks.on_view) callbacks.on_view(View{});
+  }
+
+  void on_alive(std::int64_t boottime_ns) override {
+    const std::lock_guard lock(mutex);
+    if (fenced || !machine.serving()) return;
+    const std::chrono::nanoseconds valid = options.timing.serve_lease;
+    lease->extend_until(boottime_ns + valid.count());
+  }
+
+  void on_fact(NodeId from, const std::string& key, ByteView value) override {
+    if (callbacks.on_fact) callbacks.on_fact(from, key, value);
+  }
+
+  void run_timer(const std::stop_token& stop) {
+    std::unique_lock lock(timer_mutex);
+    while (!stop.stop_requested()) {
+      timer_wake.wait_for(lock, stop, options.tick_interval, [] { return false; });
+      if (stop.stop_requested()) return;
+      lock.unlock();
+      run(TimePasses{});
+      lock.lock();
+    }
+  }
+
+  void start(Membership& joined, std::unique_ptr<PeerLinks> made, std::string peer_address) {
+    links = std::move(made);
+    membership = &joined;
+    links->start([this](MemberId from, std::vector<PeerDelivery>& batch) { receive(from, batch); });
+    membership->start(*this,
+                      NodeFacts{options.name, std::move(peer_address), options.front_listen});
+    if (options.tick_interval.count() > 0) {
+      timer = std::jthread([this](const std::stop_token& stop) { run_timer(stop); });
+    }
+  }
+
+  void stop() {
+    timer = {};
+    if (membership != nullptr) membership->stop();
+    membership = nullptr;
+    if (links) links->stop();
+  }
+};
+
+PoolEngine::PoolEngine(const ports::Clock& clock, PoolOptions options, PoolCallbacks callbacks)
+    : impl_(std::make_unique<Impl>(clock, std::move(options), std::move(callbacks))) {}
+
+PoolEngine::~PoolEngine() { stop(); }
+
+std::expected<void, std::string> PoolEngine::start(Membership& membership) {
+  auto key = load_pool_key(impl_->options.key_file);
+  if (!key) return std::unexpected(key.error());
+  auto mesh = PeerMesh::make(impl_->options.peer_listen, *key);
+  if (!mesh) return std::unexpected(mesh.error());
+  std::string address = (*mesh)->address();
+  impl_->start(membership, std::move(*mesh), std::move(address));
+  return {};
+}
+
+void PoolEngine::start(Membership& membership, std::unique_ptr<PeerLinks> links) {
+  impl_->start(membership, std::move(links), impl_->options.peer_listen);
+}
+
+void PoolEngine::stop() { impl_->stop(); }
+
+OpenId PoolEngine::next_open_id() { return impl_->ids.next(); }
+
+RequestId PoolEngine::open(const FileKey& key, coherence::Open command,
+                           std::shared_ptr<ports::OpenEvents> events,
+                           std::move_only_function<void(ports::OpenOutcome)> done,
+                           std::move_only_function<void()> pending) {
+  const RequestId request = impl_->local.add_open(key, command.open, std::move(events),
+                                                  std::move(done), std::move(pending));
+  if (!serving()) {
+    impl_->local.refuse(key, request, NtStatus::DeviceNotReady);
+    return request;
+  }
+  impl_->run(LocalCommand{key, request, std::move(command)});
+  return request;
+}
+
+RequestId PoolEngine::submit(const FileKey& key, coherence::Body body,
+                             ports::Completion completion) {
+  return impl_->submit(key, std::move(body), std::move(completion));
+}
+
+void PoolEngine::cancel(const FileKey& key, RequestId request) {
+  impl_->run(LocalCommand{key, RequestId{}, coherence::Cancel{request}});
+}
+
+void PoolEngine::set_orphan_handler(OrphanHandler handler) { impl_->orphan = std::move(handler); }
+
+ports::EngineStatus PoolEngine::status() const {
+  ports::EngineStatus status;
+  status.kind = "pool";
+  status.self = impl_->options.node;
+  const std::lock_guard lock(impl_->mutex);
+  status.epoch = impl_->view.epoch;
+  status.quorate = impl_->view.quorate;
+  for (const Member& member : impl_->view.members) status.members.push_back(member.id.node);
+  status.files_owned = impl_->machine.table().file_count();
+  status.opens_held = impl_->machine.holder().open_count();
+  return status;
+}
+
+bool PoolEngine::serving() const {
+  return impl_->in_view.load(std::memory_order_acquire) && impl_->lease->valid();
+}
+
+void PoolEngine::tick(MonoTime) { impl_->run(TimePasses{}); }
+
+View PoolEngine::view() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->view;
+}
+
+PoolCounters PoolEngine::counters() const {
+  const std::lock_guard lock(impl_->mutex);
+  const OwnerCounters& from = impl_->machine.counters();
+  PoolCounters to;
+  to.commands_local = from.commands_local;
+  to.commands_sent = from.commands_sent;
+  to.commands_received = from.commands_received;
+  to.messages_stale = from.messages_stale;
+  to.opens_asserted = from.opens_asserted;
+  to.commands_resubmitted = from.commands_resubmitted;
+  to.views = from.views;
+  return to;
+}
+
+NodeId PoolEngine::owner_of(const FileKey& key) const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->machine.owner_of(key);
+}
+
+bool PoolEngine::recovered() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->machine.recovered();
+}
+
+void PoolEngine::publish(const std::string& key, ByteView value) {
+  if (impl_->membership != nullptr) impl_->membership->publish(key, value);
+}
+
+void PoolEngine::serve(std::uint16_t id, Service service) {
+  impl_->services.serve(id, std::move(service));
+}
+
+void PoolEngine::call(NodeId to, std::uint16_t id, Bytes request,
+                      std::move_only_function<void(std::optional<Bytes>)> done) {
+  impl_->services.call(to, id, std::move(request), std::move(done));
+}
+
+}  // namespace flotilla::pool
