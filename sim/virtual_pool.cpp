@@ -295,24 +295,18 @@ void VirtualPool::owner_applies(const Command& command) {
   table_.apply(*received, out);
   if (options_.history) note(out);
   const auto tell = [&](NodeId to, auto item) {
-    sent_digest_ = mix64(sent_digest_ + to.raw() * 8 + Told{out.key, item}.what.index());
+    sent_digest_ = mix64(sent_digest_ + to.raw() * 8 + Told{out.key, {}, item}.what.index());
     if (to == kOwner) return;
-    node(to).from_owner.push_back({out.key, std::move(item)});
+    node(to).from_owner.push_back({out.key, {}, std::move(item)});
   };
   for (const auto& item : out.revocations) tell(item.to, item);
   for (const auto& item : out.breaks) {
-    const CacheId cache = item.what.key.is_zero() ? CacheId{item.what.open, {}, {}} : CacheId{};
-    if (!item.what.ack_required) {
-      for (auto& [name, known] : caches_) {
-        const bool same = item.what.key.is_zero()
-                              ? name.second == cache
-                              : name.second.key == item.what.key &&
-                                    live_.contains(item.what.open) &&
-                                    live_.at(item.what.open).command.client == name.second.client;
-        if (name.first == out.key && same) ++known.drops_on_the_way;
-      }
-    }
     tell(item.to, item);
+    if (item.what.ack_required || item.to == kOwner) continue;
+    const std::optional<CacheId> cache = broken_cache(out.key, item.what);
+    if (!cache) continue;
+    node(item.to).from_owner.back().drop = cache;
+    ++drops_[{out.key, *cache}];
   }
   for (const auto& item : out.restrictions) tell(item.to, item);
   for (const auto& item : out.pendings) tell(item.to, item);
@@ -329,6 +323,13 @@ void VirtualPool::owner_applies(const Command& command) {
   check_owner(command.key);
 }
 
+std::optional<CacheId> VirtualPool::broken_cache(const FileKey& key, const Break& what) const {
+  if (what.kind == CacheKind::Oplock) return CacheId{what.open, {}, {}};
+  const FileState* const file = table_.inspect(key);
+  if (file == nullptr || !file->opens.contains(what.open)) return std::nullopt;
+  return lease_id(file->opens.at(what.open).client, what.key);
+}
+
 void VirtualPool::check_owner(const FileKey& key) {
   const FileState* const file = table_.inspect(key);
   if (file == nullptr) return;
@@ -340,6 +341,7 @@ void VirtualPool::node_takes(NodeId id) {
   if (queue.empty()) return;
   const Told told = std::move(queue.front());
   queue.pop_front();
+  if (told.drop) --drops_[{told.key, *told.drop}];
   std::visit([&](const auto& item) { node_hears(id, told.key, item); }, told.what);
 }
 
@@ -369,12 +371,12 @@ void VirtualPool::node_hears(NodeId id, const FileKey& key, const Outbox::BreakT
   if (known == caches_.end()) return;
   if (!what.ack_required) {
     known->second.rights = what.to;
-    if (known->second.drops_on_the_way > 0) --known->second.drops_on_the_way;
     return;
   }
   if (!resting_ && one_in(options_.silent_client_one_in)) return;
   const CacheRights kept = one_in(5) ? CacheRights{0} : what.to;
   known->second.rights = kept;  // from now on the client acts by it
+  ++known->second.acks_on_the_way;
   AcknowledgeBreak ack{what.open, known->second.client, what.key, kept};
   submit(id, key, ack);
 }
@@ -397,6 +399,15 @@ void VirtualPool::node_hears(NodeId id, const FileKey& key, const Outbox::ReplyT
   ++answers_;
   if (const auto* const answer = std::get_if<Opened>(&item.outcome.answer)) {
     return opened(id, command, *answer);
+  }
+  if (const auto* const ack = std::get_if<AcknowledgeBreak>(&command.body)) {
+    const CacheId cache =
+        ack->key.is_zero() ? CacheId{ack->open, {}, {}} : lease_id(ack->client, ack->key);
+    const auto known = caches_.find({key, cache});
+    if (known != caches_.end() && known->second.acks_on_the_way > 0) {
+      --known->second.acks_on_the_way;
+    }
+    return;
   }
   if (const auto* const close = std::get_if<Close>(&command.body)) {
     drop_open(close->open);
@@ -426,8 +437,7 @@ void VirtualPool::opened(NodeId id, const Command& command, const Opened& answer
     live.cache = answer.kind == CacheKind::Oplock ? CacheId{open.open, {}, {}}
                                                   : lease_id(open.client, open.cache.key);
     Knowledge& known = caches_[{command.key, *live.cache}];
-    known.rights = answer.rights;
-    known.key = command.key;
+    if (known.acks_on_the_way == 0) known.rights = answer.rights;
     known.client = open.client;
   }
   live_.emplace(open.open, std::move(live));
@@ -440,6 +450,9 @@ void VirtualPool::crash(NodeId id) {
   }
   for (const OpenId open : gone) drop_open(open);
   node(id).ios.clear();
+  for (const Told& told : node(id).from_owner) {
+    if (told.drop) --drops_[{told.key, *told.drop}];
+  }
   node(id) = Node{};
   for (const FileKey& key : table_.files()) {
     owner_applies({key, kOwner, RequestId{1}, now_, NodeGone{id}});
@@ -462,7 +475,7 @@ void VirtualPool::check_clients() {
     if ((known.rights & kCacheWrite) == 0) continue;
     for (const auto& [other_name, other] : caches_) {
       if (other_name == name || other_name.first != name.first) continue;
-      if (other.rights != 0 && other.drops_on_the_way == 0) {
+      if (other.rights != 0 && !dropped(other_name)) {
         wrong("a client caches writes while another caches");
       }
     }
@@ -482,8 +495,12 @@ void VirtualPool::check_clients() {
       if (!io.write || mine == live_.end()) continue;
       for (const auto& [name, known] : caches_) {
         if (name.first != io.key || (known.rights & kCacheRead) == 0) continue;
-        if (mine->second.cache == name.second || known.drops_on_the_way > 0) continue;
-        wrong("a client caches reads while another writes");
+        if (mine->second.cache == name.second || dropped(name)) continue;
+        wrong("a client caches reads while open " + std::to_string(io.open.raw()) +
+              " writes to file " + std::to_string(io.key.inode) + "; cache of open " +
+              std::to_string(name.second.open.raw()) + " key " +
+              std::to_string(name.second.key.bytes[0]) + " client " +
+              std::to_string(known.client.bytes[0]) + " rights " + std::to_string(known.rights));
       }
     }
   }

@@ -47,6 +47,7 @@ class VirtualPool {
 
   struct Told {
     FileKey key;
+    std::optional<CacheId> drop;
     std::variant<coherence::Outbox::Revocation, coherence::Outbox::BreakTo,
                  coherence::Outbox::RestrictionsTo, coherence::Outbox::PendingAt,
                  coherence::Outbox::ReplyTo>
@@ -77,8 +78,7 @@ class VirtualPool {
   };
   struct Knowledge {
     coherence::CacheRights rights = 0;
-    int drops_on_the_way = 0;  ///< breaks of R that ask for no acknowledgment
-    FileKey key;
+    int acks_on_the_way = 0;  ///< an answer made out before they arrive tells of the past
     ClientGuid client;
   };
 
@@ -98,6 +98,12 @@ class VirtualPool {
   void node_hears(NodeId id, const FileKey& key, const coherence::Outbox::ReplyTo& item);
   void opened(NodeId id, const coherence::Command& command, const coherence::Opened& answer);
   void drop_open(OpenId open);
+  /// The name of what a break of an open is about; nothing where its open is not known any more.
+  std::optional<CacheId> broken_cache(const FileKey& key, const coherence::Break& what) const;
+  [[nodiscard]] bool dropped(const std::pair<FileKey, CacheId>& name) const {
+    const auto it = drops_.find(name);
+    return it != drops_.end() && it->second > 0;
+  }
   void crash(NodeId id);
   void check_clients();
   void check_owner(const FileKey& key);
@@ -116,6 +122,8 @@ class VirtualPool {
   std::vector<Node> nodes_;
   std::map<OpenId, LiveOpen> live_;
   std::map<std::pair<FileKey, CacheId>, Knowledge> caches_;  ///< as the clients know them
+  /// Breaks of R that ask for no acknowledgment and have not arrived: the right is gone already.
+  std::map<std::pair<FileKey, CacheId>, int> drops_;
   std::map<FileKey, int> unlinks_;  ///< names whose removal was asked for and not yet reported
   std::uint64_t next_open_ = 1;
   std::uint64_t next_request_ = 1;
