@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ports/engine.hpp"
+#include "runtime/executor.hpp"
 #include "session/session.hpp"
 
 namespace flotilla::handlers {

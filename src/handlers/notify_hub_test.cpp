@@ -1,0 +1,101 @@
+// NotifyHub's rules without requests.
+#include "handlers/notify_hub.hpp"
+
+#include <gtest/gtest.h>
+
+namespace flotilla::handlers {
+namespace {
+
+using wire::NotifyAction;
+constexpr std::uint32_t kName = wire::notify_filter::kFileName | wire::notify_filter::kDirName;
+const int kShare = 0;
+const int kOther = 0;
+
+struct Waiting {
+  std::optional<NotifyResult> result;
+  std::uint64_t id = 0;
+};
+void wait(NotifyHub& hub, const std::shared_ptr<NotifyWatch>& watch, Waiting& into,
+          std::size_t limit = 4096) {
+  into.id = hub.wait(watch, limit, [&into](NotifyResult got) { into.result = std::move(got); });
+}
+
+TEST(NotifyHub, AWatchSeesItsOwnLevelOnlyUnlessItWatchesTheTree) {
+  NotifyHub hub;
+  const auto flat = hub.add(&kShare, "a", false, kName, 4096);
+  const auto tree = hub.add(&kShare, "a", true, kName, 4096);
+  Waiting one, two;
+  wait(hub, flat, one);
+  wait(hub, tree, two);
+  hub.report(&kShare, "a/b/c", NotifyAction::Added, kName);
+  hub.report(&kShare, "ab", NotifyAction::Added, kName);
+  hub.report(&kOther, "a/x", NotifyAction::Added, kName);
+  EXPECT_FALSE(one.result);
+  ASSERT_TRUE(two.result);
+  ASSERT_EQ(two.result->entries.size(), 1U);
+  EXPECT_EQ(two.result->entries[0].file_name, u"b\\c");
+  hub.report(&kShare, "a/x", NotifyAction::Added, kName);
+  EXPECT_TRUE(one.result);
+}
+
+TEST(NotifyHub, TheFilterDecides) {
+  NotifyHub hub;
+  const auto watch = hub.add(&kShare, "", false, wire::notify_filter::kSize, 4096);
+  Waiting one;
+  wait(hub, watch, one);
+  hub.report(&kShare, "f", NotifyAction::Added, kName);
+  EXPECT_FALSE(one.result);
+  hub.report(&kShare, "f", NotifyAction::Modified, wire::notify_filter::kSize);
+  EXPECT_TRUE(one.result);
+}
+
+TEST(NotifyHub, ARenameIsBothNamesInOneAnswer) {
+  NotifyHub hub;
+  const auto watch = hub.add(&kShare, "", true, kName, 4096);
+  const auto inner = hub.add(&kShare, "d/e", false, kName, 4096);
+  Waiting one;
+  wait(hub, watch, one);
+  hub.report_rename(&kShare, "d", "n", true);
+  ASSERT_TRUE(one.result);
+  ASSERT_EQ(one.result->entries.size(), 2U);
+  EXPECT_EQ(one.result->entries[0].action, NotifyAction::RenamedOldName);
+  EXPECT_EQ(one.result->entries[1].action, NotifyAction::RenamedNewName);
+  Waiting two;
+  wait(hub, inner, two);
+  hub.report(&kShare, "n/e/f", NotifyAction::Added, kName);
+  EXPECT_TRUE(two.result) << "the watch below follows the new name";
+}
+
+TEST(NotifyHub, AnOverflowForgetsTheEventsAndIsToldOnce) {
+  NotifyHub hub;
+  const auto watch = hub.add(&kShare, "", false, kName, 64);
+  for (int i = 0; i < 10; ++i) {
+    hub.report(&kShare, "file" + std::to_string(i), NotifyAction::Added, kName);
+  }
+  Waiting one, two;
+  wait(hub, watch, one);
+  ASSERT_TRUE(one.result);
+  EXPECT_EQ(one.result->status, NtStatus::NotifyEnumDir);
+  wait(hub, watch, two);
+  EXPECT_FALSE(two.result);
+  hub.cancel(watch, two.id);
+  ASSERT_TRUE(two.result);
+  EXPECT_EQ(two.result->status, NtStatus::Cancelled);
+}
+
+TEST(NotifyHub, ADirectoryThatGoesIsDeletePendingAndAClosedOneNotifyCleanup) {
+  NotifyHub hub;
+  const auto going = hub.add(&kShare, "d", false, kName, 4096);
+  const auto closing = hub.add(&kShare, "e", false, kName, 4096);
+  Waiting one, two;
+  wait(hub, going, one);
+  wait(hub, closing, two);
+  hub.report_delete_pending(&kShare, "d");
+  hub.remove(closing);
+  EXPECT_EQ(one.result->status, NtStatus::DeletePending);
+  EXPECT_EQ(two.result->status, NtStatus::NotifyCleanup);
+  EXPECT_EQ(hub.watch_count(), 1U);
+}
+
+}  // namespace
+}  // namespace flotilla::handlers
