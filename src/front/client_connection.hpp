@@ -36,6 +36,8 @@ class ClientConnection final : public FrameOwner,
   /// Ends it now: from the executor's queue only, never from inside a callback.
   void finish(std::string_view reason, bool for_cause);
 
+  [[nodiscard]] bool on_pool_address() const noexcept { return on_pool_address_; }
+
   // FrameOwner
   [[nodiscard]] FrameVerdict on_frame_head(std::uint32_t size_bytes, ByteView head) override;
   void on_frame(Bytes frame, std::uint64_t tag) override;

@@ -202,6 +202,14 @@ class Front::Impl {
       });
   }
 
+  void end_pool_address_clients() {
+    for (auto& shard : core_.shard_states)
+      shard->executor.post([state = shard.get()] {
+        for (const auto& client : state->clients)
+          if (client->on_pool_address()) client->finish("the pool's address left this node", true);
+      });
+  }
+
   [[nodiscard]] std::uint16_t port(std::size_t index) const {
     return index < ports_.size() ? ports_[index] : std::uint16_t{0};
   }
@@ -247,6 +255,7 @@ std::expected<void, std::string> Front::start() { return impl_->start(); }
 void Front::stop() { impl_->stop(); }
 void Front::set_serving(bool serving) { impl_->set_serving(serving); }
 void Front::view_changed() { impl_->view_changed(); }
+void Front::end_pool_address_clients() { impl_->end_pool_address_clients(); }
 std::uint16_t Front::port(std::size_t index) const { return impl_->port(index); }
 std::uint16_t Front::link_port() const { return impl_->link_port(); }
 FrontStats Front::stats() const { return impl_->stats(); }

@@ -96,6 +96,10 @@ class Front {
   /// connections that had sessions there. Any thread. Returns at once.
   void view_changed();
 
+  /// This node lost the pool's address while it lives on: ends the clients that came to it, before
+  /// they wait for a server that they cannot reach any more. Any thread. Returns at once.
+  void end_pool_address_clients();
+
   /// What the kernel bound, in the order of options.listen.
   [[nodiscard]] std::uint16_t port(std::size_t index = 0) const;
   [[nodiscard]] std::uint16_t link_port() const;
