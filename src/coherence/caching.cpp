@@ -59,7 +59,7 @@ CacheId lease_id(const ClientGuid& client, const LeaseKey& key) noexcept {
 }
 
 bool same_lease(const Open& asked, const CacheId& id) noexcept {
-  return asked.cache.kind == CacheKind::Lease && id == lease_id(asked.client, asked.cache.key);
+  return asks_lease(asked) && id == lease_id(asked.client, asked.cache.key);
 }
 
 void take_back(Turn& turn, const CacheId& id, CacheRights keep) {
@@ -117,7 +117,7 @@ void break_readers(Turn& turn, OpenId open) {
 }
 
 CacheRights grantable(const FileState& file, const Open& open) {
-  if (open.cache.kind == CacheKind::None || open.directory) return 0;
+  if (!asks_caching(open)) return 0;
   CacheRights rights = valid_rights(open.cache.rights);
   if (!file.locks.empty()) return 0;
   const bool lease = open.cache.kind == CacheKind::Lease;
@@ -139,7 +139,7 @@ CacheRights grantable(const FileState& file, const Open& open) {
 void grant_cache(Turn& turn, const Open& open) {
   FileState& file = turn.file;
   const CacheRights rights = grantable(file, open);
-  if (open.cache.kind == CacheKind::None || open.directory) return;
+  if (!asks_caching(open)) return;
   const bool lease = open.cache.kind == CacheKind::Lease;
   if (!lease && rights == 0) return;
   const CacheId id =

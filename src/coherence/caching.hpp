@@ -13,7 +13,15 @@ namespace flotilla::coherence {
              : CacheRights{0};
 }
 
-/// Whether `open` asks for a lease that the file knows, and which.
+/// A lease needs a key that is not zero: acknowledgments and breaks tell leases from oplocks by it.
+/// Directories are granted no caching yet.
+[[nodiscard]] inline bool asks_lease(const Open& open) noexcept {
+  return !open.directory && open.cache.kind == CacheKind::Lease && !open.cache.key.is_zero();
+}
+[[nodiscard]] inline bool asks_caching(const Open& open) noexcept {
+  return asks_lease(open) || (!open.directory && open.cache.kind == CacheKind::Oplock);
+}
+
 [[nodiscard]] CacheId lease_id(const ClientGuid& client, const LeaseKey& key) noexcept;
 [[nodiscard]] bool same_lease(const Open& asked, const CacheId& id) noexcept;
 

@@ -94,7 +94,7 @@ FileTable& FileTable::operator=(FileTable&&) noexcept = default;
 FileTable::~FileTable() = default;
 
 bool FileTable::Impl::lease_elsewhere(const FileKey& key, const Open& body) const {
-  if (body.cache.kind != CacheKind::Lease) return false;
+  if (!asks_lease(body)) return false;
   const auto it = leases.find({body.client, body.cache.key});
   return it != leases.end() && it->second != key;
 }

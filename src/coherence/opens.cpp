@@ -17,8 +17,7 @@ bool violates_sharing(const FileState& file, const Open& open) {
 }
 
 CacheId own_cache(const Open& open) {
-  return open.cache.kind == CacheKind::Lease ? lease_id(open.client, open.cache.key)
-                                             : CacheId{open.open, {}, {}};
+  return asks_lease(open) ? lease_id(open.client, open.cache.key) : CacheId{open.open, {}, {}};
 }
 
 /// Takes write caching from the others, and all caching where the open overwrites. True where the

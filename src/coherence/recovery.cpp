@@ -14,11 +14,17 @@ bool conflicts(const FileState& file, const AssertOpen& asserted) {
   const Open& open = asserted.open;
   for (const auto& [id, other] : file.opens) {
     if (share_conflict(other.access, other.share, open.access, open.share)) return true;
+    const bool writes_cached = (asserted.held & kCacheWrite) != 0;
+    if (writes_cached && (other.access & kSharedAccess) != 0 &&
+        !(other.cached && same_lease(open, other.cache))) {
+      return true;
+    }
   }
   for (const auto& [id, cache] : file.caches) {
     if (same_lease(open, id)) continue;
     const bool both = cache.rights != 0 && asserted.held != 0;
     if (both && ((cache.rights | asserted.held) & kCacheWrite) != 0) return true;
+    if ((cache.rights & kCacheWrite) != 0 && (open.access & kSharedAccess) != 0) return true;
   }
   for (const LockRange& range : asserted.locks) {
     for (const HeldLock& held : file.locks) {
@@ -33,9 +39,10 @@ bool conflicts(const FileState& file, const AssertOpen& asserted) {
 
 void take_in_cache(Turn& turn, const AssertOpen& asserted) {
   const Open& open = asserted.open;
-  const CacheRights held = valid_rights(asserted.held);
   const bool lease = open.cache.kind == CacheKind::Lease;
-  if (open.cache.kind == CacheKind::None || (!lease && held == 0)) return;
+  CacheRights held = valid_rights(asserted.held);
+  if (!lease && (held & kCacheWrite) == 0) held = held & kCacheRead;
+  if (!asks_caching(open) || (!lease && held == 0)) return;
   const CacheId id =
       lease ? lease_id(open.client, open.cache.key) : CacheId{open.open, ClientGuid{}, LeaseKey{}};
   const auto [it, is_new] = turn.file.caches.try_emplace(id);
