@@ -35,17 +35,17 @@ runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const
   if (outcome.status != NtStatus::Success || closed == nullptr || !closed->unlink) co_return;
   ports::Backend* const backend = share.backend.get();
   const std::string path = closed->path;
-  const Status removed = co_await offload(
-      server, executor, backend->local(), [backend, who, path, key, directory]() -> Status {
-        Status done = backend->remove(who, path, key, directory);
-        if (!done && done.error() == NtStatus::AccessDenied) {
-          // Whoever asked for the deletion was allowed to; the last one to close need not be.
-          ports::Credentials owner;
-          owner.use_share_owner = true;
-          done = backend->remove(owner, path, key, directory);
-        }
-        return done;
-      });
+  auto call = [backend, who, path, key, directory]() -> Status {
+    Status done = backend->remove(who, path, key, directory);
+    if (!done && done.error() == NtStatus::AccessDenied) {
+      // Whoever asked for the deletion was allowed to; the last one to close need not be.
+      ports::Credentials owner;
+      owner.use_share_owner = true;
+      done = backend->remove(owner, path, key, directory);
+    }
+    return done;
+  };
+  const Status removed = co_await offload(server, executor, backend->local(), std::move(call));
   if (!removed) {
     log::info("share {}: \"{}\" was to be deleted with its last close, but: {}", share.config.name,
               path, name_of(removed.error()));
@@ -81,9 +81,9 @@ HandlerTask handle_close(Request& request) {
   if (wants_facts && !open->pipe) {
     const std::shared_ptr<ports::BackendFile> file = state_of(*open).file;
     const bool local = state_of(*open).share->backend->local();
+    auto call = [file]() -> Result<ports::FileFacts> { return file->facts(); };
     const Result<ports::FileFacts> facts =
-        co_await offload(request.server, request.executor(), local,
-                         [file]() -> Result<ports::FileFacts> { return file->facts(); });
+        co_await offload(request.server, request.executor(), local, std::move(call));
     if (facts) {
       response.flags = wire::close_flags::kPostqueryAttrib;
       response.creation_time = facts->created;

@@ -1,8 +1,8 @@
 // Server: what all channels of one node share: configuration, shares, engine, identity, counters.
 #pragma once
 
-#include <atomic>
 #include <array>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -152,7 +152,8 @@ class Server final : public ports::ChannelServer {
 };
 
 /// Runs a blocking call: inline where the backend is local, else on the blocking pool; resumes on
-/// `executor`. `call` must own what it uses.
+/// `executor`. `call` must own what it uses. Give a named closure with std::move: g++ 12 destroys
+/// the captures of one that is made inside the co_await expression twice.
 template <class F, class T = std::invoke_result_t<F>>
 runtime::Task<T> offload(Server& server, runtime::Executor& executor, bool local, F call) {
   if (local) co_return call();

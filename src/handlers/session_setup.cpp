@@ -165,11 +165,11 @@ HandlerTask handle_session_setup(Request& request) {
   entry->busy = true;
   const std::shared_ptr<ports::AuthExchange> exchange = entry->exchange;
   Bytes token(body->security_buffer.begin(), body->security_buffer.end());
+  auto call = [exchange, token = std::move(token)]() -> Result<ports::AuthStep> {
+    return exchange->step(token);
+  };
   Result<ports::AuthStep> step =
-      co_await offload(server, request.executor(), false,
-                       [exchange, token = std::move(token)]() -> Result<ports::AuthStep> {
-                         return exchange->step(token);
-                       });
+      co_await offload(server, request.executor(), false, std::move(call));
   entry->busy = false;
   if (channel.closed() || channel.find_session(id) != entry) {
     co_return NtStatus::UserSessionDeleted;

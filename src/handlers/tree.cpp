@@ -80,12 +80,13 @@ HandlerTask handle_tree_connect(Request& request) {
   } else {
     const ports::Credentials who = credentials.kernel;
     const std::shared_ptr<ports::Backend> backend = share->backend;
-    const Result<Rights> rights = co_await offload(
-        request.server, request.executor(), backend->local(), [backend, who]() -> Result<Rights> {
-          auto root = backend->locate(who, "");
-          if (!root) return fail(root.error());
-          return rights_on(*backend, who, **root, "");
-        });
+    auto call = [backend, who]() -> Result<Rights> {
+      auto root = backend->locate(who, "");
+      if (!root) return fail(root.error());
+      return rights_on(*backend, who, **root, "");
+    };
+    const Result<Rights> rights =
+        co_await offload(request.server, request.executor(), backend->local(), std::move(call));
     if (!request.alive()) co_return NtStatus::UserSessionDeleted;
     if (!rights) {
       log::warn("share {}: its directory {} cannot be opened for {}: {}", share->config.name,

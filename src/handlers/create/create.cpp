@@ -79,12 +79,12 @@ runtime::Task<Result<Located>> locate(Request& request, const Making& making) {
   std::string path = making.name.path;
   ports::Credentials who = making.who;
   const bool local = backend->local();
-  co_return co_await offload(request.server, request.executor(), local,
-                             [backend, path, who]() -> Result<Located> {
-                               auto found = backend->locate(who, path);
-                               if (!found) return fail(found.error());
-                               return look_at(*backend, who, *std::move(found));
-                             });
+  auto call = [backend, path, who]() -> Result<Located> {
+    auto found = backend->locate(who, path);
+    if (!found) return fail(found.error());
+    return look_at(*backend, who, *std::move(found));
+  };
+  co_return co_await offload(request.server, request.executor(), local, std::move(call));
 }
 
 runtime::Task<Result<Located>> make_file(Request& request, const Making& making) {
@@ -94,12 +94,12 @@ runtime::Task<Result<Located>> make_file(Request& request, const Making& making)
   const bool directory = (making.body.create_options & o::kDirectoryFile) != 0;
   const std::uint32_t attributes = initial_attributes(making.body.file_attributes, directory);
   const bool local = backend->local();
-  co_return co_await offload(request.server, request.executor(), local,
-                             [backend, path, who, directory, attributes]() -> Result<Located> {
-                               auto made = backend->create(who, path, directory, attributes);
-                               if (!made) return fail(made.error());
-                               return look_at(*backend, who, *std::move(made));
-                             });
+  auto call = [backend, path, who, directory, attributes]() -> Result<Located> {
+    auto made = backend->create(who, path, directory, attributes);
+    if (!made) return fail(made.error());
+    return look_at(*backend, who, *std::move(made));
+  };
+  co_return co_await offload(request.server, request.executor(), local, std::move(call));
 }
 
 /// The rights that the request gets on what exists. An overwrite needs more than it asks for.
@@ -173,9 +173,9 @@ runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
     if (making.directory() && (making.body.create_options & o::kDeleteOnClose) != 0) {
       std::shared_ptr<ports::BackendFile> file = making.file;
       const bool local = making.backend->local();
+      auto call = [file]() -> Result<bool> { return file->empty_directory(); };
       const Result<bool> empty =
-          co_await offload(request.server, request.executor(), local,
-                           [file]() -> Result<bool> { return file->empty_directory(); });
+          co_await offload(request.server, request.executor(), local, std::move(call));
       if (empty && !*empty) co_return NtStatus::DirectoryNotEmpty;
     }
   }
@@ -429,14 +429,15 @@ runtime::Task<NtStatus> settle(Request& request, Making& making) {
   std::shared_ptr<ports::BackendFile> file = making.file;
   const bool local = making.backend->local();
   const bool wanted = request.alive();  // else nothing is truncated for nobody
-  Result<ports::FileFacts> facts = co_await offload(
-      server, request.executor(), local,
-      [file, who = making.who, body = making.body, asks = making.asks, granted = making.granted,
-       created = making.created, overwriting = making.overwriting(), directory = making.directory(),
-       wanted]() -> Result<ports::FileFacts> {
-        if (!wanted) return fail(NtStatus::UserSessionDeleted);
-        return prepare(file, who, body, asks, granted, created, overwriting, directory);
-      });
+  auto call = [file, who = making.who, body = making.body, asks = making.asks,
+               granted = making.granted, created = making.created,
+               overwriting = making.overwriting(), directory = making.directory(),
+               wanted]() -> Result<ports::FileFacts> {
+    if (!wanted) return fail(NtStatus::UserSessionDeleted);
+    return prepare(file, who, body, asks, granted, created, overwriting, directory);
+  };
+  Result<ports::FileFacts> facts =
+      co_await offload(server, request.executor(), local, std::move(call));
   NtStatus status = facts ? NtStatus::Success : facts.error();
   if (status == NtStatus::Success && !request.alive()) status = NtStatus::UserSessionDeleted;
   if (status == NtStatus::Success && making.link->revoked()) status = NtStatus::FileClosed;
