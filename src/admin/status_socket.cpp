@@ -21,9 +21,10 @@ std::expected<sockaddr_un, std::string> address_of(const std::filesystem::path& 
   address.sun_family = AF_UNIX;
   const std::string text = path.string();
   if (text.size() >= sizeof address.sun_path) {
-    return std::unexpected(fmt::format("{}: a socket's path has at most {} bytes; choose a shorter "
-                                       "runtime_dir",
-                                       text, sizeof address.sun_path - 1));
+    return std::unexpected(
+        fmt::format("{}: a socket's path has at most {} bytes; choose a shorter "
+                    "runtime_dir",
+                    text, sizeof address.sun_path - 1));
   }
   std::memcpy(address.sun_path, text.c_str(), text.size() + 1);
   return address;
@@ -54,8 +55,7 @@ std::expected<std::unique_ptr<StatusSocket>, std::string> StatusSocket::open(
     return message;
   }
   const int wake = eventfd(0, EFD_CLOEXEC);
-  return std::unique_ptr<StatusSocket>(
-      new StatusSocket(listener, wake, path, std::move(document)));
+  return std::unique_ptr<StatusSocket>(new StatusSocket(listener, wake, path, std::move(document)));
 }
 
 StatusSocket::StatusSocket(int listener, int wake, std::filesystem::path path,
@@ -88,8 +88,7 @@ void StatusSocket::run() {
     const std::string text = document_();
     std::size_t sent = 0;
     while (sent < text.size()) {
-      const ssize_t count =
-          send(client, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+      const ssize_t count = send(client, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
       if (count <= 0) break;
       sent += static_cast<std::size_t>(count);
     }

@@ -1,5 +1,5 @@
-// The daemon's answer to `flotilla status`: a Unix socket in the runtime directory, one JSON document
-// per connection. Knows nothing of what the document says.
+// The daemon's answer to `flotilla status`: a Unix socket in the runtime directory, one JSON
+// document per connection. Knows nothing of what the document says.
 #pragma once
 
 #include <expected>

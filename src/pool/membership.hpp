@@ -59,9 +59,16 @@ struct View {
   std::vector<PastView> history;
   std::vector<NodeId> unclean_left;
 
-  /// The member whose node holds the pool's address: the lowest id; 0 where nobody may.
+  /// The member whose node holds the pool's address: the one that has been in for longest (the
+  /// smallest incarnation), so that a node which comes back does not take it from clients that are
+  /// being served; 0 where nobody may.
   [[nodiscard]] NodeId address_holder() const noexcept {
-    return quorate && !members.empty() ? members.front().id.node : NodeId{};
+    if (!quorate) return NodeId{};
+    const Member* oldest = nullptr;
+    for (const Member& member : members) {
+      if (oldest == nullptr || member.id.incarnation < oldest->id.incarnation) oldest = &member;
+    }
+    return oldest == nullptr ? NodeId{} : oldest->id.node;
   }
   [[nodiscard]] const Member* find(NodeId node) const noexcept {
     for (const Member& member : members) {

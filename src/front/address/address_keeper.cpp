@@ -212,6 +212,7 @@ std::expected<void, std::string> AddressKeeper::take() {
                                        std::strerror(added.error())));
   held_ = true;
   interface_index_ = *interface_index;
+  prefix_bits_ = prefix_bits;
   for (int i = 0; i < kAnnouncements; ++i) announce_on(interface_index_);
   tickle();
   return {};
@@ -230,6 +231,15 @@ std::expected<void, std::string> AddressKeeper::drop() {
                                          std::strerror(removed.error())));
   }
   return {};
+}
+
+void AddressKeeper::refresh() {
+  const std::scoped_lock lock(mutex_);
+  if (!held_) return;
+  const std::optional<IpAddress> address = IpAddress::parse(address_.host);
+  if (const auto kept = change_address(true, interface_index_, *address, prefix_bits_); !kept)
+    log::warn("address: keeping {}/{}: {}; the kernel removes it soon", address_.host, prefix_bits_,
+              std::strerror(kept.error()));
 }
 
 void AddressKeeper::announce() {

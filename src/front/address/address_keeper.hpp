@@ -32,6 +32,10 @@ class AddressKeeper {
   /// Removes the address; not having it is fine. Call before the process ends and once at its
   /// start: a crashed predecessor may have left it.
   [[nodiscard]] std::expected<void, std::string> drop();
+  /// Keeps the address for another kAddressLifetimeSeconds; to be called at least twice as often,
+  /// and only by a node that may serve. The kernel removes the address of a daemon that stopped
+  /// calling: one that was killed, or hangs. No effect where not held.
+  void refresh();
   /// Announces and tickles again (a client's answer may have been lost). No effect where not held.
   void announce();
 
@@ -53,6 +57,7 @@ class AddressKeeper {
   std::set<ConnectionTuple> known_;
   bool held_ = false;
   int interface_index_ = 0;
+  std::uint8_t prefix_bits_ = 0;
 };
 
 }  // namespace flotilla::front

@@ -45,6 +45,12 @@ Bytes address_request(bool add, int interface_index, const IpAddress& address,
   append(out, &body, sizeof body);
   append_attribute(out, IFA_LOCAL, address.bytes.data(), address.size());
   append_attribute(out, IFA_ADDRESS, address.bytes.data(), address.size());
+  if (add) {
+    ifa_cacheinfo lifetime{};
+    lifetime.ifa_prefered = kAddressLifetimeSeconds;
+    lifetime.ifa_valid = kAddressLifetimeSeconds;
+    append_attribute(out, IFA_CACHEINFO, &lifetime, sizeof lifetime);
+  }
   if (address.v6 && add) {
     const std::uint32_t flags = IFA_F_NODAD;
     append_attribute(out, IFA_FLAGS, &flags, sizeof flags);
