@@ -459,6 +459,13 @@ void VirtualPool::crash(NodeId id) {
   }
 }
 
+bool VirtualPool::told_to_drop(const std::pair<FileKey, CacheId>& name) const {
+  const FileState* const file = table_.inspect(name.first);
+  if (file == nullptr) return false;
+  const auto it = file->caches.find(name.second);
+  return it != file->caches.end() && it->second.breaking && !caches_reads(it->second);
+}
+
 void VirtualPool::check_clients() {
   for (auto a = live_.begin(); a != live_.end(); ++a) {
     for (auto b = std::next(a); b != live_.end(); ++b) {
@@ -495,7 +502,7 @@ void VirtualPool::check_clients() {
       if (!io.write || mine == live_.end()) continue;
       for (const auto& [name, known] : caches_) {
         if (name.first != io.key || (known.rights & kCacheRead) == 0) continue;
-        if (mine->second.cache == name.second || dropped(name)) continue;
+        if (mine->second.cache == name.second || dropped(name) || told_to_drop(name)) continue;
         wrong("a client caches reads while open " + std::to_string(io.open.raw()) +
               " writes to file " + std::to_string(io.key.inode) + "; cache of open " +
               std::to_string(name.second.open.raw()) + " key " +

@@ -104,6 +104,8 @@ class VirtualPool {
     const auto it = drops_.find(name);
     return it != drops_.end() && it->second > 0;
   }
+  /// A break to nothing is out: nobody waits until the client has let go of R.
+  [[nodiscard]] bool told_to_drop(const std::pair<FileKey, CacheId>& name) const;
   void crash(NodeId id);
   void check_clients();
   void check_owner(const FileKey& key);

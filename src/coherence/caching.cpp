@@ -69,7 +69,9 @@ void take_back(Turn& turn, const CacheId& id, CacheRights keep) {
   const CacheRights to = reduced(cache.kind, cache.rights, keep);
   if (to == cache.rights) return;
   if (cache.breaking) {
+    const bool read_before = caches_reads(cache);
     cache.required = static_cast<CacheRights>(cache.required & to);
+    turn.cachers_changed = turn.cachers_changed || read_before != caches_reads(cache);
     return;
   }
   if (notify_through(turn.file, cache) == nullptr) {
@@ -83,6 +85,7 @@ void take_back(Turn& turn, const CacheId& id, CacheRights keep) {
     set_rights(turn, it->first, cache, to);
     return;
   }
+  turn.cachers_changed = turn.cachers_changed || (caches_reads(cache) && to == 0);
   cache.breaking = true;
   cache.offered = to;
   cache.required = to;

@@ -25,6 +25,14 @@ namespace flotilla::coherence {
 [[nodiscard]] CacheId lease_id(const ClientGuid& client, const LeaseKey& key) noexcept;
 [[nodiscard]] bool same_lease(const Open& asked, const CacheId& id) noexcept;
 
+/// Whether a write must first tell this cache. Not where it has been told already, even if its
+/// client still owes the acknowledgment of an H: nobody waits for R. Nor where it caches writes:
+/// its client is alone with opens that change nothing.
+[[nodiscard]] constexpr bool caches_reads(const Cache& cache) noexcept {
+  const bool leaving = cache.breaking && (cache.required & kCacheRead) == 0;
+  return (cache.rights & kCacheRead) != 0 && (cache.rights & kCacheWrite) == 0 && !leaving;
+}
+
 /// Takes back all but `keep` from a cache: at once where only R is held or the client knows nothing
 /// yet, else by a break that must be acknowledged; a break in progress is told to go further.
 /// Spec  [MS-SMB2] 3.3.4.6, 3.3.4.7; [MS-FSA] 2.1.4.12 Algorithm to Check for an Oplock Break

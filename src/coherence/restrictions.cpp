@@ -2,6 +2,7 @@
 // does. DESIGN.md section 3, "Grants that restrict others".
 #include <algorithm>
 
+#include "coherence/caching.hpp"
 #include "coherence/share.hpp"
 #include "coherence/turn.hpp"
 
@@ -107,9 +108,7 @@ Restrictions restrictions_of(const FileState& file) {
   all.version = file.version;
   all.locks = file.locks;
   for (const auto& [id, cache] : file.caches) {
-    // Who also caches writes is alone with opens that change nothing: no write would break it.
-    if ((cache.rights & kCacheRead) == 0 || (cache.rights & kCacheWrite) != 0) continue;
-    if (cache.opens.empty()) continue;
+    if (!caches_reads(cache) || cache.opens.empty()) continue;
     const auto open = file.opens.find(cache.opens.front());
     if (open == file.opens.end()) continue;
     all.cachers.push_back({cache.opens.front(), open->second.client, id.key});
