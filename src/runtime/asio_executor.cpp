@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <limits>
+#include <utility>
 
 #include "runtime/asio_native.hpp"
 #include "runtime/timer_queue.hpp"
@@ -97,11 +98,22 @@ AsioExecutor::~AsioExecutor() = default;
 void AsioExecutor::run() {
   current_executor = this;
   impl_->io.run();
-  // Bounded, so that work that posts itself again cannot hold up the end of the process.
-  impl_->io.restart();
-  for (int round = 0; round < 1000 && impl_->io.poll() != 0; ++round) {
-  }
   current_executor = nullptr;
+  drain();
+}
+
+std::size_t AsioExecutor::drain() {
+  const AsioExecutor* const before = std::exchange(current_executor, this);
+  impl_->io.restart();
+  std::size_t count = 0;
+  // Bounded, so that work that posts itself again cannot hold up the end of the process.
+  for (int round = 0; round < 1000; ++round) {
+    const std::size_t ran = impl_->io.poll();
+    if (ran == 0) break;
+    count += ran;
+  }
+  current_executor = before;
+  return count;
 }
 
 void AsioExecutor::stop() {

@@ -21,6 +21,9 @@ class AsioExecutor final : public IoExecutor {
   void run();
   /// Ends run(); callable from any thread, more than once.
   void stop();
+  /// After run() has ended: runs, on the calling thread as this executor's, what was posted since.
+  /// Gives how many ran.
+  std::size_t drain();
 
   void post(Work work) override;
   TimerId schedule_after(std::chrono::nanoseconds delay, Work work) override;

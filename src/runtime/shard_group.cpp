@@ -37,6 +37,12 @@ void ShardGroup::stop() {
   for (auto& shard : shards_) shard->stop();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  // What one shard posted to another that had ended by then; what that posts in turn.
+  for (int round = 0; round < 100; ++round) {
+    std::size_t ran = 0;
+    for (auto& shard : shards_) ran += shard->drain();
+    if (ran == 0) break;
+  }
 }
 
 void ShardGroup::run_on(std::size_t index, const std::function<void()>& work) {

@@ -93,11 +93,13 @@ TEST(IpAddress, ParsesPrintsAndComparesSubnets) {
 }
 
 TEST(Netlink, TheRequestToAddAnIpv4AddressHasTheKernelsLayout) {
-  // nlmsg_len 40, type 20 RTM_NEWADDR, flags 0x505 REQUEST|ACK|REPLACE|CREATE; ifaddrmsg: AF_INET,
-  // /24, scope 0, index 3; IFA_LOCAL (2) and IFA_ADDRESS (1).
+  // nlmsg_len 60, type 20 RTM_NEWADDR, flags 0x505 REQUEST|ACK|REPLACE|CREATE; ifaddrmsg: AF_INET,
+  // /24, scope 0, index 3; IFA_LOCAL (2), IFA_ADDRESS (1), IFA_CACHEINFO (6): preferred, valid.
+  static_assert(kAddressLifetimeSeconds == 2);
   EXPECT_EQ(address_request(true, 3, *IpAddress::parse("10.77.0.100"), 24),
-            from_hex("28000000 1400 0505 01000000 00000000 02 18 00 00 03000000 "
-                     "0800 0200 0A4D0064 0800 0100 0A4D0064"));
+            from_hex("3C000000 1400 0505 01000000 00000000 02 18 00 00 03000000 "
+                     "0800 0200 0A4D0064 0800 0100 0A4D0064 "
+                     "1400 0600 02000000 02000000 00000000 00000000"));
   const Bytes removal = address_request(false, 3, *IpAddress::parse("10.77.0.100"), 24);
   EXPECT_EQ(removal[4], 21);    // RTM_DELADDR
   EXPECT_EQ(removal[6], 0x05);  // REQUEST|ACK
