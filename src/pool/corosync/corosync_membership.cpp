@@ -28,7 +28,7 @@ constexpr std::string_view kGroup = "flotilla";
 constexpr std::chrono::milliseconds kReconnectDelay{100};
 constexpr std::size_t kFactBytesMax = 4096;
 
-enum class Kind : std::uint8_t { Hello = 1, Fact = 2 };
+enum class Kind : std::uint8_t { Hello = 1, Fact = 2, Proof = 3 };
 
 std::int64_t clock_ns(clockid_t clock) {
   timespec now{};
@@ -77,12 +77,16 @@ struct CorosyncMembership::Impl {
   bool view_installed = false;
   bool told_lost = true;
   std::set<NodeId> unclean;
+  std::int64_t proven_at = 0;   ///< the last time that counts as a sign of life
+  bool suspected = true;        ///< may have hung: only an ordered message counts
+  std::int64_t proof_from = 0;  ///< older ones were sent before the pause
 
   bool connect();
   void disconnect();
   void run(const std::stop_token& stop);
   void turn();
   void prove_alive();
+  [[nodiscard]] bool quorate_locally();
   void lose();
   void flush();
   void on_change(const cpg_address* members, std::size_t member_count, const cpg_address* left,
@@ -196,6 +200,17 @@ void CorosyncMembership::Impl::say_hello() {
 void CorosyncMembership::Impl::on_message(NodeId from, std::uint32_t pid, ByteView message) {
   ByteReader in(message);
   const auto kind = static_cast<Kind>(in.u8());
+  if (kind == Kind::Proof) {
+    // The group has ordered it, so this node was in when it was sent. Another process of this node
+    // cannot be meant: it has another pid.
+    if (from != node || pid != static_cast<std::uint32_t>(::getpid())) return;
+    const auto sent_at = static_cast<std::int64_t>(in.u64());
+    if (!in.ok() || sent_at < proof_from) return;
+    suspected = false;
+    proven_at = std::max(proven_at, sent_at);
+    if (quorate_locally()) events->on_alive(sent_at);
+    return;
+  }
   if (kind == Kind::Fact) {
     const std::string key(as_text(in.view(in.u16())));
     const ByteView value = in.view(in.remaining());
@@ -267,7 +282,33 @@ void CorosyncMembership::Impl::prove_alive() {
     failed = true;
     return;
   }
+  const std::chrono::nanoseconds pause = timing.pause_suspected;
+  if (!suspected && asked_at - proven_at > pause.count()) {
+    // This process or corosync stood still. Corosync answers from what it knew before, so its word
+    // does not count until the group has ordered something of ours.
+    suspected = true;
+    proof_from = asked_at;
+    log::warn("pool: {} ms without a sign of life from corosync; asking the group",
+              (asked_at - proven_at) / 1'000'000);
+  }
+  // The answer came late: what it says was true when it was asked for, at the best.
+  if (clock_ns(CLOCK_BOOTTIME) - asked_at > pause.count()) return;
+  if (suspected) {
+    Bytes message;
+    ByteWriter out(message);
+    out.u8(static_cast<std::uint8_t>(Kind::Proof));
+    out.u64(static_cast<std::uint64_t>(asked_at));
+    const std::lock_guard lock(mutex);
+    outgoing.push_back(std::move(message));
+    return;
+  }
+  proven_at = asked_at;
   if ((info->flags & VOTEQUORUM_INFO_QUORATE) != 0) events->on_alive(asked_at);
+}
+
+bool CorosyncMembership::Impl::quorate_locally() {
+  const auto info = quorum_info(node);
+  return info && (info->flags & VOTEQUORUM_INFO_QUORATE) != 0;
 }
 
 void CorosyncMembership::Impl::turn() {
@@ -308,6 +349,8 @@ void CorosyncMembership::Impl::lose() {
   hellos.clear();
   unclean.clear();
   view_installed = false;
+  suspected = true;
+  proof_from = clock_ns(CLOCK_BOOTTIME);
   {
     const std::lock_guard lock(mutex);
     outgoing.clear();
@@ -322,7 +365,7 @@ void CorosyncMembership::Impl::run(const std::stop_token& stop) {
   name.length = kGroup.size();
   std::memcpy(name.value, kGroup.data(), kGroup.size());
   bool joined = false;
-  std::int64_t proven_at = 0;
+  std::int64_t asked_at = 0;
   const std::chrono::nanoseconds interval = timing.alive_interval;
   while (!stop.stop_requested()) {
     if (!connected) {
@@ -345,8 +388,8 @@ void CorosyncMembership::Impl::run(const std::stop_token& stop) {
     }
     turn();
     const std::int64_t now = clock_ns(CLOCK_BOOTTIME);
-    if (!failed && now - proven_at >= interval.count()) {
-      proven_at = now;
+    if (!failed && now - asked_at >= interval.count()) {
+      asked_at = now;
       prove_alive();
     }
     if (failed) lose();

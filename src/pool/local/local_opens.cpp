@@ -6,6 +6,18 @@ namespace flotilla::pool {
 
 using coherence::Outcome;
 
+namespace {
+/// Version 0 is a file about which nothing was ever said; a gate that knows something from before
+/// has to unlearn it all the same.
+void install(ports::IoGate& gate, coherence::Restrictions what, std::function<void()> drained) {
+  if (what.version != 0) return gate.restrict(std::move(what), std::move(drained));
+  gate.reset_version();
+  what.version = 1;
+  gate.restrict(std::move(what), std::move(drained));
+  gate.reset_version();
+}
+}  // namespace
+
 OpenIdSource::OpenIdSource(NodeId node, NtTime now) noexcept
     : prefix_(std::uint64_t{node.raw() & 0xFFFFU} << 48),
       count_((now.ticks / 100000U & 0xFFFFFFFU) << 20 | 1U) {}
@@ -137,7 +149,7 @@ void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverRestrictions& ef
     if (gate) lane.gates[key].known = effect.what;
   }
   if (!gate) return confirm(key, effect.confirm);
-  gate->restrict(std::move(effect.what), [this, key, id = effect.confirm] { confirm(key, id); });
+  install(*gate, std::move(effect.what), [this, key, id = effect.confirm] { confirm(key, id); });
 }
 
 void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverUnsettled&) {
@@ -156,11 +168,8 @@ void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverUnsettled&) {
   nobody.open = OpenId{~std::uint64_t{0}};
   nobody.client.bytes.fill(0xFF);
   nobody.key.bytes.fill(0xFF);
-  kept.version = 1;
   kept.cachers.push_back(nobody);
-  gate->reset_version();
-  gate->restrict(std::move(kept), [] {});
-  gate->reset_version();
+  install(*gate, std::move(kept), [] {});
 }
 
 void LocalOpens::deliver(Lane& lane, const FileKey&, DeliverPending& effect) {
@@ -209,7 +218,7 @@ void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverReply& effect) {
     if (request.closes != OpenId{}) closed_gate = forget_open(lane, request.closes);
   }
   closed_gate.reset();
-  if (gate) gate->restrict(std::move(restrictions), [] {});
+  if (gate) install(*gate, std::move(restrictions), [] {});
   if (request.opened) {
     request.opened(ports::OpenOutcome{std::move(effect.outcome), std::move(gate)});
   } else if (request.completion.done) {

@@ -94,9 +94,9 @@ void OwnerMachine::emit_now(const FileKey& key, coherence::Outbox& effects) {
   for (const auto& it : effects.revocations) send(it.to, RevokeMessage{key, it.open, it.reason});
   for (const auto& it : effects.breaks) {
     // Nobody acknowledges the loss of read caching, so the answer to whoever caused it waits until
-    // the holder's node has it: it must not get lost with this owner.
+    // the holder's node has told it: neither may it get lost with this owner, nor come late.
     std::uint64_t token = 0;
-    if (!it.what.ack_required && it.to != self_ && log_.find(it.to) != nullptr) {
+    if (!it.what.ack_required && log_.find(it.to) != nullptr) {
       token = next_token_++;
       barriers_[key].tokens.emplace(token, it.to);
     }
