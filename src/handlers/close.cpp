@@ -22,6 +22,7 @@ void drop_open(Server& server, session::Session& session,
   OpenState& state = state_of(*open);
   if (state.watch) server.notify().remove(state.watch);
   state.watch.reset();
+  if (std::exchange(state.counted_as_deleter, false)) --state.open_file->delete_openers;
   state.pipe.reset();
   state.enumeration.reset();
 }

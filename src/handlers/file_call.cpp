@@ -60,6 +60,14 @@ runtime::Task<Result<ports::IoGate::Ticket>> admit_change(Request& request, File
   }
 }
 
+Status keep_write_time(ports::BackendFile& file, const ports::Credentials& who,
+                       std::optional<NtTime> set_time) {
+  if (!set_time) return {};
+  ports::BasicChange change;
+  change.written = *set_time;
+  return file.set_basic(who, change);
+}
+
 void report_change(Request& request, session::Open& open, std::uint32_t filter) {
   request.server.notify().report(&share_of(*request.tree), refresh_path(open),
                                  wire::NotifyAction::Modified, filter);

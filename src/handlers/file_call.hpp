@@ -44,6 +44,14 @@ runtime::Task<Result<ports::IoGate::Ticket>> admit_change(Request& request, File
                                                           std::uint64_t offset,
                                                           std::uint64_t length_bytes);
 
+/// MAXFILESIZE: what [MS-FSA] 2.1.5.4 lets a file grow to.
+inline constexpr std::uint64_t kFileBytesMax = 0xFFFFFFF0000;
+
+/// After data was changed: puts the write time back where the client has set it through this open.
+/// Blocks; `set_time` is OpenState::user_set_write_time.
+[[nodiscard]] Status keep_write_time(ports::BackendFile& file, const ports::Credentials& who,
+                                     std::optional<NtTime> set_time);
+
 /// Tells the watches of this node that `open` changed.
 void report_change(Request& request, session::Open& open, std::uint32_t filter);
 

@@ -44,6 +44,15 @@ void OpenFiles::renamed(Entry& entry, std::string path) {
   tables_->places.emplace(Place{entry.share_, entry.path_}, &entry);
 }
 
+bool OpenFiles::open_for_delete(const void* share, std::string_view path) const {
+  const std::scoped_lock lock(tables_->mutex);
+  auto [at, end] = tables_->places.equal_range(Place{share, std::string(path)});
+  for (; at != end; ++at) {
+    if (at->second->delete_openers > 0) return true;
+  }
+  return false;
+}
+
 bool OpenFiles::any_below(const void* share, std::string_view path) const {
   const std::string prefix = path.empty() ? std::string() : std::string(path) + '/';
   const std::scoped_lock lock(tables_->mutex);

@@ -26,6 +26,9 @@ class OpenFiles {
     [[nodiscard]] std::string path() const;
     [[nodiscard]] const FileKey& key() const noexcept { return key_; }
     std::atomic<bool> delete_pending{false};
+    /// Opens of this node that were granted DELETE: a directory that somebody may delete or rename
+    /// keeps its entries' names ([MS-FSA] 2.1.5.15.11, sharing of the parent).
+    std::atomic<int> delete_openers{0};
 
    private:
     friend class OpenFiles;
@@ -45,6 +48,8 @@ class OpenFiles {
                                             std::string_view path);
   /// Every open of the file sees the new name from now on.
   void renamed(Entry& entry, std::string path);
+  /// Whether somebody has the directory `path` itself open with DELETE access.
+  [[nodiscard]] bool open_for_delete(const void* share, std::string_view path) const;
   /// Whether anything below the directory `path` (not itself) is open.
   [[nodiscard]] bool any_below(const void* share, std::string_view path) const;
 

@@ -52,6 +52,10 @@ struct OpenState final : session::Attachment {
   std::shared_ptr<ports::IoGate> gate;       ///< null for a pipe
   std::shared_ptr<ports::OpenEvents> events;
   std::shared_ptr<OpenFiles::Entry> open_file;  ///< name and delete-pending; null for a pipe
+  bool counted_as_deleter = false;              ///< in open_file->delete_openers
+  /// The client set the write time (or froze it) through this open: its writes put it back.
+  /// [MS-FSA] 2.1.1.6 Open.UserSetModificationTime
+  std::optional<NtTime> user_set_write_time;
   std::optional<Enumeration> enumeration;
   std::shared_ptr<EnumerationTurn> enumeration_turn;
   std::shared_ptr<NotifyWatch> watch;  ///< CHANGE_NOTIFY's; removed from the hub on close

@@ -233,8 +233,10 @@ HandlerTask handle_query_directory(Request& request) {
   const bool in_place = target->local && query.output_buffer_length <= kInlineBytesMax;
   auto call = [scan = std::move(scan)]() mutable { return run(std::move(scan)); };
   Scanned scanned = co_await offload(request.server, request.executor(), in_place, std::move(call));
-  if (const Status there = still_open(*open); !there) co_return there.error();
-  if (scanned.enumeration) state_of(*open).enumeration = std::move(scanned.enumeration);
+  // A CLOSE sent right behind may have come in between: what was read is answered all the same.
+  if (scanned.enumeration && still_open(*open)) {
+    state_of(*open).enumeration = std::move(scanned.enumeration);
+  }
   if (is_error(scanned.status) || scanned.data.empty()) co_return scanned.status;
   wire::encode(wire::QueryDirectoryResponse{scanned.data}, request.out);
   co_return NtStatus::Success;

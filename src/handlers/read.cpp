@@ -103,6 +103,7 @@ HandlerTask handle_read(Request& request) {
     co_return NtStatus::EndOfFile;
   }
   finish(request, got);
+  target->open->position = read->offset + got;  // [MS-FSA] 2.1.5.3: CurrentByteOffset
   request.server.read_bytes += got;
   co_return NtStatus::Success;
 }

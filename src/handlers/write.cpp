@@ -1,6 +1,4 @@
 // SMB2 WRITE. Spec [MS-SMB2] 3.3.5.13 Receiving an SMB2 WRITE Request; [MS-FSA] 2.1.5.4
-#include <limits>
-
 #include "handlers/file_call.hpp"
 #include "handlers/pipe.hpp"
 #include "wire/read_write.hpp"
@@ -48,8 +46,7 @@ HandlerTask handle_write(Request& request) {
   const auto target = file_of(request, *found);
   if (!target) co_return target.error();
   // Offset -1 ("at the end", a local file system's convention) is a negative offset here.
-  constexpr std::uint64_t kEnd = std::numeric_limits<std::int64_t>::max();
-  if (write->offset > kEnd || write->data.size() > kEnd - write->offset) {
+  if (write->offset > kFileBytesMax || write->data.size() > kFileBytesMax - write->offset) {
     co_return NtStatus::InvalidParameter;
   }
   if (const NtStatus access = check_access(*target, write->offset); is_error(access)) {
@@ -63,14 +60,20 @@ HandlerTask handle_write(Request& request) {
       (request.session->dialect >= 0x0210 && (write->flags & wire::write_flags::kWriteThrough)) ||
       (target->open->create_options & wire::create_options::kWriteThrough);
   // `write->data` borrows from the request, which lives as long as this coroutine.
-  auto call = [file = target->file, offset = write->offset, data = write->data, through] {
-    return file->write(offset, data, through);
+  // The credentials are copied only where a time is to be put back.
+  const std::optional<NtTime> set_time = target->state().user_set_write_time;
+  auto call = [file = target->file, offset = write->offset, data = write->data, through, set_time,
+               who = set_time ? kernel_credentials(*request.session)
+                              : ports::Credentials{}]() -> Status {
+    if (const Status done = file->write(offset, data, through); !done) return done;
+    return keep_write_time(*file, who, set_time);
   };
   const bool in_place = target->local && !through && write->data.size() <= kInlineBytesMax;
   const Status done =
       co_await offload(request.server, request.executor(), in_place, std::move(call));
   ticket->release();
   if (!done) co_return done.error();
+  target->open->position = write->offset + write->data.size();
   request.server.written_bytes += write->data.size();
   report_change(request, *target->open,
                 wire::notify_filter::kLastWrite | wire::notify_filter::kSize);

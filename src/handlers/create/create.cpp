@@ -300,6 +300,10 @@ std::shared_ptr<session::Open> hang_up(Request& request, Making& making) {
     state->gate = making.gate;
     state->events = making.link;
     state->open_file = request.server.open_files().hold(open->key, making.share, making.path);
+    if (open->granted_access & wire::access::kDelete) {
+      state->counted_as_deleter = true;
+      ++state->open_file->delete_openers;
+    }
   }
   open->state = std::move(state);
   session.opens.emplace(open->id.volatile_id, open);

@@ -13,8 +13,8 @@ constexpr std::uint64_t kTicksResume = ~std::uint64_t{0} - 1;  // -2
 
 /// Spec    [MS-FSCC] 2.4.7: 0 keeps, -1 stops and -2 resumes automatic updates, other negative
 ///         values are InvalidParameter
-/// Deviation: a file's times cannot be held still through one handle on a POSIX file system, so -1
-/// and -2 change nothing, and later writes update the time.
+/// Deviation: only the write time can be held still (see hold_write_time); -1 and -2 for the other
+/// times change nothing.
 Result<NtTime> time_to_set(NtTime asked) {
   if (asked.ticks == kTicksStop || asked.ticks == kTicksResume) return NtTime{};
   if (asked.ticks > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
@@ -35,6 +35,17 @@ Result<std::optional<std::uint32_t>> attributes_to_set(std::uint32_t asked, bool
   if (directory) attributes |= attribute::kDirectory;
   if (attributes == 0) attributes = attribute::kNormal;
   return std::optional(attributes);
+}
+
+/// A write time that was set through an open stays: later writes through it put it back.
+/// Spec    [MS-FSA] 2.1.5.15.2: UserSetModificationTime; -2 ends it
+void hold_write_time(OpenState& state, NtTime asked, NtTime present) {
+  if (asked.ticks == 0) return;
+  if (asked.ticks == kTicksResume) {
+    state.user_set_write_time.reset();
+  } else {
+    state.user_set_write_time = asked.ticks == kTicksStop ? present : asked;
+  }
 }
 
 }  // namespace
@@ -61,12 +72,17 @@ SetInfoTask set_basic(Request& request, FileOpen target, ByteView buffer) {
   change.attributes = *attributes;
   auto ticket = target.gate->admit(target.open->open_id, 0, 0, ports::IoGate::Access::Write);
   if (!ticket) co_return ticket.error();
-  auto call = [file = target.file, who = kernel_credentials(*request.session), change] {
-    return file->set_basic(who, change);
+  auto call = [file = target.file, who = kernel_credentials(*request.session),
+               change]() -> Result<NtTime> {
+    if (const Status done = file->set_basic(who, change); !done) return fail(done.error());
+    const auto facts = file->facts();
+    if (!facts) return fail(facts.error());
+    return facts->written;
   };
-  const Status done =
+  const auto written_now =
       co_await offload(request.server, request.executor(), target.local, std::move(call));
-  if (!done) co_return done.error();
+  if (!written_now) co_return written_now.error();
+  hold_write_time(target.state(), info->last_write_time, *written_now);
   if (change.attributes) target.open->file_attributes = *change.attributes;
   std::uint32_t what = 0;
   if (change.attributes) what |= filter::kAttributes;
@@ -91,13 +107,15 @@ SetInfoTask set_size(Request& request, FileOpen target, ByteView buffer, bool al
     if (!info) co_return wire::status_of(info.error());
     size_bytes = info->end_of_file;
   }
-  if (size_bytes > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-    co_return NtStatus::InvalidParameter;
-  }
+  if (size_bytes > kFileBytesMax) co_return NtStatus::InvalidParameter;
   auto ticket = co_await admit_change(request, target, 0, 0);
   if (!ticket) co_return ticket.error();
-  auto call = [file = target.file, size_bytes, allocation] {
-    return allocation ? file->set_allocation(size_bytes) : file->set_size(size_bytes);
+  auto call = [file = target.file, size_bytes, allocation,
+               set_time = target.state().user_set_write_time,
+               who = kernel_credentials(*request.session)]() -> Status {
+    const Status done = allocation ? file->set_allocation(size_bytes) : file->set_size(size_bytes);
+    if (!done) return done;
+    return keep_write_time(*file, who, set_time);
   };
   const Status done =
       co_await offload(request.server, request.executor(), target.local, std::move(call));

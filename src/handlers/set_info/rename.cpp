@@ -153,6 +153,10 @@ SetInfoTask set_rename(Request& request, FileOpen target, ByteView buffer, bool 
     if (const Status there = still_open(*open); !there) co_return there.error();
   }
 
+  if (server.open_files().open_for_delete(share, parent_of(from)) ||
+      server.open_files().open_for_delete(share, parent_of(to))) {
+    co_return NtStatus::SharingViolation;
+  }
   auto ticket = target.gate->admit(open->open_id, 0, 0, ports::IoGate::Access::Write);
   if (!ticket) co_return ticket.error();
   auto call = [share, who, from, to, replace] {
