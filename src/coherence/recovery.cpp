@@ -53,6 +53,12 @@ void take_in_cache(Turn& turn, const AssertOpen& asserted) {
   if (cache.has_parent) cache.parent_key = open.cache.parent_key;
   // Holders of one lease that heard different things: the least any of them heard is true.
   cache.rights = is_new ? held : static_cast<CacheRights>(cache.rights & held);
+  // A break that is under way meanwhile may have nothing left to take.
+  cache.offered = static_cast<CacheRights>(cache.offered & cache.rights);
+  cache.required = static_cast<CacheRights>(cache.required & cache.rights);
+  if (cache.offered == cache.rights) cache.breaking = false;
+  if (!cache.breaking) cache.offered = cache.required = 0;
+  turn.look_again = true;
   cache.epoch = std::max(cache.epoch, asserted.lease_epoch);
   cache.opens.insert(std::lower_bound(cache.opens.begin(), cache.opens.end(), open.open),
                      open.open);
