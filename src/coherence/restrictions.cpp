@@ -138,6 +138,13 @@ void settle(Turn& turn) {
       file.held.push_back(std::move(reply));
     }
   }
+  // An Opened that left in the middle of the turn (a held one that somebody's confirmation, or a
+  // node's end, released) must not bring less than the restrictions that go out ahead of it.
+  for (Outbox::ReplyTo& reply : turn.out.replies) {
+    if (auto* opened = std::get_if<Opened>(&reply.outcome.answer)) {
+      if (opened->restrictions.version < file.version) opened->restrictions = restrictions_of(file);
+    }
+  }
   turn.answers.clear();
   turn.locks_changed = turn.cachers_changed = false;
   turn.fenced.clear();
