@@ -145,8 +145,8 @@ runtime::Task<NtStatus> ServerChannel::carry_out(Request& request,
   }
   request.chain.session = header.session_id;
   request.chain.tree = header.tree_id;
-  if (part.malformed) co_return NtStatus::InvalidParameter;
   if (const NtStatus bad = verify(request); bad != NtStatus::Success) co_return bad;
+  if (part.malformed) co_return NtStatus::InvalidParameter;
   if (const NtStatus bad = locate(request); bad != NtStatus::Success) co_return bad;
   if ((facts_.server_capabilities & wire::capability::kLargeMtu) != 0 &&
       !charge_covers_payload(header, part.message)) {

@@ -19,14 +19,13 @@ constexpr std::size_t kElementsMax = 4096;
 /// The request's elements as one command of the engine, or why they do not fit together.
 Result<coherence::Lock> command_of(const wire::LockRequest& body) {
   coherence::Lock command;
-  command.unlock = body.locks.front().flags == f::kUnlock ||
-                   body.locks.front().flags == (f::kUnlock | f::kFailImmediately);
+  command.unlock = body.locks.front().flags == f::kUnlock;
   command.fail_immediately = true;
   for (const wire::LockElement& element : body.locks) {
     const std::uint32_t kind = element.flags & ~f::kFailImmediately;
     if (command.unlock) {
-      // 3.3.5.14.1: FAIL_IMMEDIATELY may be ignored on an unlock.
-      if (kind != f::kUnlock) return fail(NtStatus::InvalidParameter);
+      // 3.3.5.14.1 lets a server ignore FAIL_IMMEDIATELY here; Windows refuses it.
+      if (element.flags != f::kUnlock) return fail(NtStatus::InvalidParameter);
     } else {
       if (kind != f::kSharedLock && kind != f::kExclusiveLock) {
         return fail(NtStatus::InvalidParameter);
@@ -74,8 +73,10 @@ HandlerTask handle_lock(Request& request) {
   const coherence::Outcome outcome =
       co_await engine_submit(request, open->key, std::move(engine_body));
   if (outcome.status != NtStatus::Success) {
-    // A lock that waited while its open was closed.
-    if (open->closing && outcome.status == NtStatus::FileClosed) co_return NtStatus::RangeNotLocked;
+    // A lock that waited while its open, its tree or its session went.
+    const bool gone =
+        outcome.status == NtStatus::FileClosed || outcome.status == NtStatus::Cancelled;
+    if (gone && (open->closing || !request.alive())) co_return NtStatus::RangeNotLocked;
     co_return outcome.status;
   }
   if (request.channel->facts().server_capabilities & wire::capability::kMultiChannel) {

@@ -199,6 +199,11 @@ runtime::Task<NtStatus> ask_engine(Request& request, Making& making) {
   command.created = making.created;
   command.delete_on_close = (making.body.create_options & o::kDeleteOnClose) != 0;
   if (!making.directory()) command.cache = making.asks.cache;
+  if (making.directory() && making.asks.cache.kind == coherence::CacheKind::Lease) {
+    // Directories get no lease (yet), but the key must not be another file's all the same.
+    const auto place = server.leases().find(facts.client_guid, making.asks.cache.key);
+    if (place && place->file != making.file->key()) co_return NtStatus::InvalidParameter;
+  }
   making.lease_claimed = false;
   const LeaseKey lease_key = command.cache.key;
   if (command.cache.kind == coherence::CacheKind::Lease) {

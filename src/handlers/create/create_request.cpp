@@ -145,6 +145,13 @@ Status check_create(const wire::CreateRequest& body) {
       static_cast<std::uint32_t>(wire::ImpersonationLevel::Delegate)) {
     return fail(NtStatus::BadImpersonationLevel);
   }
+  constexpr std::uint32_t kDefined =
+      wire::access::kFileAllAccess | wire::access::kAccessSystemSecurity |
+      wire::access::kMaximumAllowed | wire::access::kGenericAll | wire::access::kGenericRead |
+      wire::access::kGenericWrite | wire::access::kGenericExecute;
+  if (body.desired_access == 0 || (body.desired_access & ~kDefined) != 0) {
+    return fail(NtStatus::AccessDenied);
+  }
   if ((options & kOptionsInvalid) != 0) return fail(NtStatus::InvalidParameter);
   if ((options & kOptionsUnsupported) != 0) return fail(NtStatus::NotSupported);
   if (static_cast<std::uint32_t>(body.create_disposition) >
@@ -158,13 +165,6 @@ Status check_create(const wire::CreateRequest& body) {
         (body.file_attributes & fa::kTemporary) != 0) {
       return fail(NtStatus::InvalidParameter);
     }
-  }
-  constexpr std::uint32_t kDefined =
-      wire::access::kFileAllAccess | wire::access::kAccessSystemSecurity |
-      wire::access::kMaximumAllowed | wire::access::kGenericAll | wire::access::kGenericRead |
-      wire::access::kGenericWrite | wire::access::kGenericExecute;
-  if (body.desired_access == 0 || (body.desired_access & ~kDefined) != 0) {
-    return fail(NtStatus::AccessDenied);
   }
   if ((options & o::kDeleteOnClose) != 0 &&
       (body.desired_access &
