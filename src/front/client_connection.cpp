@@ -107,14 +107,22 @@ FrameVerdict ClientConnection::route_smb2(std::uint32_t size_bytes, ByteView hea
   // [MS-SMB2] 3.3.5.3: a second NEGOTIATE ends the connection without an answer.
   if (header->command == wire::Command::Negotiate) return give_up("second NEGOTIATE");
   if (header->command != wire::Command::Cancel) {
-    // Loose: the exact window is the channels'; see README.md.
+    // What several nodes granted is not known here; README.md says what is checked where.
     const std::uint64_t id = header->message_id.raw();
-    const std::uint64_t reach = std::uint64_t{2} * home_.core.config.credits_max + 1024;
-    if (id > message_id_max_ + reach)
-      return give_up(fmt::format("MessageId {} is far beyond the window (largest seen: {})", id,
-                                 message_id_max_));
-    message_id_max_ =
-        std::max(message_id_max_, id + std::max<std::uint16_t>(1, header->credit_charge));
+    // [MS-SMB2] 2.2.1.2: in 2.0.2 the CreditCharge field is reserved.
+    const std::uint16_t charge =
+        facts_.dialect == 0x0202 ? std::uint16_t{1} : header->credit_charge;
+    switch (message_ids_.take(id, charge)) {
+      case MessageIds::Verdict::Fresh:
+        break;
+      case MessageIds::Verdict::Used:
+        return give_up(
+            fmt::format("MessageId {} was used before (next: {})", id, message_ids_.next()));
+      case MessageIds::Verdict::OutOfReach:
+        return give_up(
+            fmt::format("MessageId {} with CreditCharge {} is beyond the window (next: {})", id,
+                        header->credit_charge, message_ids_.next()));
+    }
   }
   if (header->session_id.raw() == 0) {
     if (header->command == wire::Command::SessionSetup)
@@ -246,7 +254,7 @@ void ClientConnection::negotiate(ByteView message, bool smb1) {
     facts.local_address = std::move(facts_.local_address);
     facts.extra_credits = facts_.extra_credits;
     facts_ = std::move(facts);
-    message_id_max_ = facts_.next_message_id;
+    message_ids_.start(facts_.next_message_id, 2 * core.config.credits_max + 1024);
   }
   socket_->send(std::move(answered->frame));
 }

@@ -15,6 +15,7 @@
 #include "front/core.hpp"
 #include "front/link_client.hpp"
 #include "front/local_serving.hpp"
+#include "front/message_ids.hpp"
 #include "wire/smb2_header.hpp"
 
 namespace flotilla::front {
@@ -93,7 +94,7 @@ class ClientConnection final : public FrameOwner,
   bool ended_ = false;
   bool finished_ = false;
   MonoTime accepted_at_;
-  std::uint64_t message_id_max_ = 0;
+  MessageIds message_ids_;
   ConnectionTuple tuple_;
   std::unordered_map<NodeId, std::unique_ptr<LinkClient>> links_;
   std::unordered_map<SessionId, Session> sessions_;

@@ -103,6 +103,7 @@ TEST(Front, BadBytesAfterNegotiateEndTheConnection) {
   std::memcpy(sealed.data() + 1, "SMB", 3);
   const Bytes cases[] = {Client::negotiate_request(1), Client::framed(sealed),
                          Client::request(Command::Create, 1'000'000, SessionId{1}),
+                         Client::request(Command::Echo, 0, {}),  // NEGOTIATE's MessageId
                          Client::framed(Bytes(64, 0xFE))};
   for (const Bytes& bytes : cases) {
     Client client(node.port());
