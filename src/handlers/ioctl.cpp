@@ -95,15 +95,19 @@ NtStatus pipe_wait(Request& request, const wire::IoctlRequest& ioctl) {
 
 /// Control codes that name no file ([MS-SMB2] 3.3.5.15).
 std::optional<NtStatus> without_file(Request& request, const wire::IoctlRequest& ioctl) {
+  const bool names_none = ioctl.file_id == kRelatedFileId;
   switch (ioctl.ctl_code) {
     case fsctl::kDfsGetReferrals:
     case fsctl::kDfsGetReferralsEx:
       return NtStatus::FsDriverRequired;  // [MS-SMB2] 3.3.5.15.2: this server is no DFS server
     case fsctl::kValidateNegotiateInfo:
+      if (!names_none) return NtStatus::InvalidParameter;
       return validate_negotiate(request, ioctl);
     case fsctl::kQueryNetworkInterfaceInfo:
+      if (!names_none) return NtStatus::InvalidParameter;
       return network_interfaces(request, ioctl);
     case fsctl::kPipeWait:
+      if (!names_none) return NtStatus::InvalidParameter;
       return pipe_wait(request, ioctl);
     default:
       return std::nullopt;
@@ -170,10 +174,7 @@ HandlerTask copychunk(Request& request, wire::IoctlRequest ioctl,
   const CopychunkResult result = co_await copy_chunks(request, std::move(open), *copy,
                                                       ioctl.ctl_code == fsctl::kSrvCopychunkWrite);
   if (!result.reply) co_return result.status;
-  if (is_error(result.status) && result.status != NtStatus::InvalidParameter &&
-      result.reply->chunks_written == 0) {
-    co_return result.status;
-  }
+  // With an error too: the client learns how far the copy came.
   co_return send(request, ioctl, wire::encoded(*result.reply), result.status);
 }
 
@@ -209,6 +210,7 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
       if (ioctl.max_output_response < 2) co_return NtStatus::InvalidParameter;
       co_return send_whole(request, ioctl, wire::encoded(wire::CompressionFormat{}));
     }
+    case fsctl::kSetCompression:
     case fsctl::kLmrRequestResiliency:
     case fsctl::kSrvReadHash:
       co_return NtStatus::NotSupported;
