@@ -210,7 +210,13 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
       if (ioctl.max_output_response < 2) co_return NtStatus::InvalidParameter;
       co_return send_whole(request, ioctl, wire::encoded(wire::CompressionFormat{}));
     }
-    case fsctl::kSetCompression:
+    case fsctl::kSetCompression: {
+      // Nothing is compressed: COMPRESSION_FORMAT_NONE holds already.
+      const auto asked = wire::decode<wire::CompressionFormat>(ioctl.input);
+      if (!asked) co_return NtStatus::InvalidParameter;
+      if (asked->compression_format != 0) co_return NtStatus::NotSupported;
+      co_return send(request, ioctl, {});
+    }
     case fsctl::kLmrRequestResiliency:
     case fsctl::kSrvReadHash:
       co_return NtStatus::NotSupported;

@@ -46,7 +46,8 @@ HandlerTask handle_write(Request& request) {
   const auto target = file_of(request, *found);
   if (!target) co_return target.error();
   // Offset -1 ("at the end", a local file system's convention) is a negative offset here.
-  if (write->offset > kFileBytesMax || write->data.size() > kFileBytesMax - write->offset) {
+  const std::uint64_t most = write->data.empty() ? std::uint64_t{INT64_MAX} : kFileBytesMax;
+  if (write->offset > most || write->data.size() > most - write->offset) {
     co_return NtStatus::InvalidParameter;
   }
   if (const NtStatus access = check_access(*target, write->offset); is_error(access)) {
