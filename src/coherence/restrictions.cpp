@@ -76,8 +76,10 @@ void send(Turn& turn, HeldReply& reply) {
   if (!first) return;
   // The node's first open brings it all that there is to know.
   NodeKnowledge& knowledge = file.nodes[it->second.node];
-  if (knowledge.known >= knowledge.fence) knowledge.known = file.version;
-  knowledge.sent = std::max(knowledge.sent, file.version);
+  // Unless it still owes a confirmation that answers wait for: then that one has to come, and the
+  // node must be remembered until it does.
+  if (knowledge.known < knowledge.sent) return;
+  knowledge.known = knowledge.sent = file.version;
 }
 
 /// Sends what waits for nobody any more, in order.
