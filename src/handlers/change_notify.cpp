@@ -47,6 +47,9 @@ HandlerTask handle_change_notify(Request& request) {
     request.go_async([&hub, watch, waiter] { hub.cancel(watch, waiter); });
   }
   NotifyResult result = co_await runtime::OneShot<NotifyResult>::wait(shot, request.executor());
+  if (result.status == NtStatus::Cancelled && (open->closing || !request.alive())) {
+    result.status = NtStatus::NotifyCleanup;  // the open went with its tree or session
+  }
   if (result.status != NtStatus::Success) {
     if (is_error(result.status)) co_return result.status;
     wire::encode(wire::ChangeNotifyResponse{}, request.out);

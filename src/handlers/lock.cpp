@@ -25,7 +25,11 @@ Result<coherence::Lock> command_of(const wire::LockRequest& body) {
     const std::uint32_t kind = element.flags & ~f::kFailImmediately;
     if (command.unlock) {
       // 3.3.5.14.1 lets a server ignore FAIL_IMMEDIATELY here; Windows refuses it.
-      if (element.flags != f::kUnlock) return fail(NtStatus::InvalidParameter);
+      if (element.flags != f::kUnlock) {
+        // 3.3.5.14.1: the unlocks before it are carried out and stay.
+        if (command.ranges.empty()) return fail(NtStatus::InvalidParameter);
+        break;
+      }
     } else {
       if (kind != f::kSharedLock && kind != f::kExclusiveLock) {
         return fail(NtStatus::InvalidParameter);
@@ -69,6 +73,7 @@ HandlerTask handle_lock(Request& request) {
   auto command = command_of(*body);
   if (!command) co_return command.error();
   command->open = open->open_id;
+  const bool cut_short = command->ranges.size() < body->locks.size();
   coherence::Body engine_body = *std::move(command);
   const coherence::Outcome outcome =
       co_await engine_submit(request, open->key, std::move(engine_body));
@@ -79,6 +84,7 @@ HandlerTask handle_lock(Request& request) {
     if (gone && (open->closing || !request.alive())) co_return NtStatus::RangeNotLocked;
     co_return outcome.status;
   }
+  if (cut_short) co_return NtStatus::InvalidParameter;
   if (request.channel->facts().server_capabilities & wire::capability::kMultiChannel) {
     session::LockSequences::remember(open->lock_sequences, sequence);
   }

@@ -149,7 +149,8 @@ Status check_create(const wire::CreateRequest& body) {
       wire::access::kFileAllAccess | wire::access::kAccessSystemSecurity |
       wire::access::kMaximumAllowed | wire::access::kGenericAll | wire::access::kGenericRead |
       wire::access::kGenericWrite | wire::access::kGenericExecute;
-  if (body.desired_access == 0 || (body.desired_access & ~kDefined) != 0) {
+  if ((body.desired_access & ~wire::access::kSynchronize) == 0 ||
+      (body.desired_access & ~kDefined) != 0) {
     return fail(NtStatus::AccessDenied);
   }
   if ((options & kOptionsInvalid) != 0) return fail(NtStatus::InvalidParameter);
