@@ -42,7 +42,8 @@ struct PoolEngine::Impl final : MembershipEvents {
   mutable std::mutex mutex;  ///< guards machine and view; never held in a callback
   OwnerMachine machine;
   View view;
-  bool fenced = false;  ///< a change has begun that leaves this node without quorum
+  bool fenced = false;    ///< a change has begun that leaves this node without quorum
+  bool changing = false;  ///< a change has begun: who is still in is not known
   std::atomic<bool> in_view{false};
 
   std::unique_ptr<PeerLinks> links;
@@ -144,6 +145,7 @@ struct PoolEngine::Impl final : MembershipEvents {
   // MembershipEvents
   Epoch on_change_begins(bool quorate) override {
     const std::lock_guard lock(mutex);
+    changing = true;
     fenced = !quorate;
     if (fenced) lease->revoke();
     return machine.freeze();
@@ -158,6 +160,7 @@ struct PoolEngine::Impl final : MembershipEvents {
       const Member* me = installed.find(options.node);
       const bool in = installed.quorate && me != nullptr;
       fenced = !in;
+      changing = false;
       if (!in) lease->revoke();
       if (in) {
         links->set_view(me->id, installed.members);
@@ -191,7 +194,7 @@ struct PoolEngine::Impl final : MembershipEvents {
 
   void on_alive(std::int64_t boottime_ns) override {
     const std::lock_guard lock(mutex);
-    if (fenced || !machine.serving()) return;
+    if (fenced || changing || !machine.serving()) return;
     const std::chrono::nanoseconds valid = options.timing.serve_lease;
     lease->extend_until(boottime_ns + valid.count());
   }

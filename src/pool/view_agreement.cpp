@@ -35,13 +35,22 @@ std::uint64_t digest_of(const View& view) {
   return digest == 0 ? 1 : digest;
 }
 
-const Hello* first_of_latest(const std::vector<Hello>& hellos) {
+bool comes_from(const Hello& hello, const Hello& other) {
+  return hello.last_quorate && hello.last_view == other.last_view;
+}
+
+/// One of those who come from the latest quorate view; nobody where they are no quorum by
+/// themselves: another view may have followed without them, whose members have forgotten it since.
+const Hello* first_of_latest(const std::vector<Hello>& hellos, std::uint64_t quorum) {
   const Hello* best = nullptr;
   for (const Hello& hello : hellos) {
     if (!hello.last_quorate || hello.last_view == 0) continue;
     if (best == nullptr || hello.last_epoch > best->last_epoch) best = &hello;
   }
-  return best;
+  if (best == nullptr) return nullptr;
+  std::uint64_t votes = 0;
+  for (const Hello& hello : hellos) votes += comes_from(hello, *best) ? hello.votes : 0;
+  return votes >= quorum ? best : nullptr;
 }
 
 void merge_history(View& view, const std::vector<const Hello*>& lineage) {
@@ -73,6 +82,7 @@ void encode(const Hello& hello, Bytes& out) {
   to.u64(hello.last_epoch.raw());
   to.u8(hello.last_quorate ? 1 : 0);
   to.u64(hello.recovered_epoch.raw());
+  to.u64(hello.epoch_floor.raw());
   to.u32(hello.votes);
   to.u32(hello.quorum);
   put_text(to, hello.facts.name);
@@ -105,6 +115,7 @@ std::optional<Hello> decode_hello(ByteReader& in) {
   const std::uint8_t quorate = in.u8();
   hello.last_quorate = quorate == 1;
   hello.recovered_epoch = Epoch{in.u64()};
+  hello.epoch_floor = Epoch{in.u64()};
   hello.votes = in.u32();
   hello.quorum = in.u32();
   hello.facts.name = take_text(in);
@@ -134,14 +145,14 @@ std::optional<Hello> decode_hello(ByteReader& in) {
 View agree(const std::vector<Hello>& hellos) {
   FLOTILLA_CHECK(!hellos.empty());
   View view;
-  const Hello* latest = first_of_latest(hellos);
   std::vector<const Hello*> lineage;
   std::uint64_t votes = 0;
   std::uint64_t quorum = 1;
+  for (const Hello& hello : hellos) quorum = std::max<std::uint64_t>(quorum, hello.quorum);
+  const Hello* latest = first_of_latest(hellos, quorum);
   Epoch epoch;
   for (const Hello& hello : hellos) {
-    const bool keeps =
-        latest != nullptr && hello.last_quorate && hello.last_view == latest->last_view;
+    const bool keeps = latest != nullptr && comes_from(hello, *latest);
     if (keeps) lineage.push_back(&hello);
     Member member;
     member.id = {hello.node, keeps ? hello.incarnation : hello.fresh_incarnation};
@@ -149,8 +160,8 @@ View agree(const std::vector<Hello>& hellos) {
     member.facts = hello.facts;
     view.members.push_back(std::move(member));
     votes += hello.votes;
-    quorum = std::max<std::uint64_t>(quorum, hello.quorum);
     epoch = std::max(epoch, hello.last_epoch);
+    if (latest == nullptr) epoch = std::max(epoch, hello.epoch_floor);
   }
   std::sort(view.members.begin(), view.members.end(),
             [](const Member& a, const Member& b) { return a.id < b.id; });

@@ -16,6 +16,8 @@ namespace flotilla::pool {
 /// `incarnation`        of the state it has; `fresh_incarnation` the one it takes if it has to drop
 ///                      that state
 /// `last_view`          digest of the last view that it installed; 0: none that counts
+/// `epoch_floor`        where epochs start when nobody comes from a quorate view: from the wall
+///                      clock, so that a pool that was lost as a whole does not repeat its own
 /// `votes`, `quorum`    of votequorum: its own votes, and how many a quorum needs
 struct Hello {
   NodeId node;
@@ -27,6 +29,7 @@ struct Hello {
   Epoch last_epoch;
   bool last_quorate = false;
   Epoch recovered_epoch;
+  Epoch epoch_floor;
   std::uint32_t votes = 1;
   std::uint32_t quorum = 1;
   NodeFacts facts;
@@ -38,9 +41,9 @@ void encode(const Hello& hello, Bytes& out);
 [[nodiscard]] std::optional<Hello> decode_hello(ByteReader& in);
 
 /// The view that these hellos make: the same for everybody who gives the same hellos.
-/// Who comes from the last quorate view of the latest epoch keeps its incarnation; everybody else
-/// takes its fresh one, and with it loses all state.
-/// Input   one hello per member, at least one
+/// Who comes from the quorate view of the latest epoch keeps its incarnation, if those who do are a
+/// quorum by themselves (else a later view may have been and be forgotten); everybody else takes
+/// its fresh one, and with it loses all state. Input   one hello per member, at least one
 [[nodiscard]] View agree(const std::vector<Hello>& hellos);
 
 /// One member's side: what it says, and what it remembers of the views that it installed.

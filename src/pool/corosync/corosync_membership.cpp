@@ -38,6 +38,12 @@ std::int64_t clock_ns(clockid_t clock) {
 
 std::uint64_t fresh_incarnation() { return static_cast<std::uint64_t>(clock_ns(CLOCK_REALTIME)); }
 
+/// Seconds since 2026-01-01, which keeps epochs readable.
+Epoch epoch_floor() {
+  const std::int64_t seconds = clock_ns(CLOCK_REALTIME) / 1'000'000'000 - 1'767'225'600;
+  return Epoch{static_cast<std::uint64_t>(std::max<std::int64_t>(seconds, 0))};
+}
+
 /// One process in the group.
 struct Process {
   NodeId node;
@@ -187,6 +193,7 @@ void CorosyncMembership::Impl::say_hello() {
   const bool quorate = present >= own->quorum;
   const Epoch recovered = events->on_change_begins(quorate);
   Hello hello = agreement->hello(nodes(), recovered, fresh_incarnation());
+  hello.epoch_floor = epoch_floor();
   hello.process = static_cast<std::uint32_t>(::getpid());
   hello.votes = own->node_votes;
   hello.quorum = own->quorum;

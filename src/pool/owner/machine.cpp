@@ -112,6 +112,10 @@ ConfirmId OwnerMachine::expect(const FileKey& key, bool restrictions, std::uint6
 }
 
 void OwnerMachine::on(LocalConfirm& input) {
+  if (fencing_.erase(input.id) > 0) {
+    if (fencing_.empty() && serving()) tell_assert_done();
+    return;
+  }
   const auto at = expected_.find(input.id);
   if (at == expected_.end()) return;
   const Expected expected = at->second;
@@ -173,6 +177,7 @@ void OwnerMachine::on(TimePasses&) {
     const NodeId node = at->first;
     at = going_.erase(at);
     gone(node);
+    unpark();
   }
   const auto deadline = table_.next_deadline();
   if (deadline && *deadline <= now_) {

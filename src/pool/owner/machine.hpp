@@ -169,6 +169,8 @@ class OwnerMachine {
   void count_the_lost(const View& view, const std::vector<Member>& before);
   void assert_held();
   void resubmit();
+  void tell_assert_done();
+  void unpark();
   void recover_when_complete();
 
   const NodeId self_;
@@ -182,11 +184,14 @@ class OwnerMachine {
   bool frozen_ = false;
   bool recovered_ = false;
   Epoch recovered_epoch_;
-  MonoTime serve_at_;                 ///< moved files wait for it: rights of the lost still count
-  std::set<NodeId> assert_done_;      ///< in this epoch
-  std::set<FileKey> asserted_;        ///< moved here in this epoch, not yet served
-  std::deque<Parked> parked_;         ///< commands on files that are not yet served
-  std::map<NodeId, MonoTime> going_;  ///< lost nodes whose rights end then
+  MonoTime serve_at_;             ///< moved files wait for it: rights of the lost still count
+  std::set<NodeId> assert_done_;  ///< in this epoch
+  std::set<FileKey> asserted_;    ///< moved here in this epoch, not yet served
+  std::deque<Parked> parked_;     ///< commands on files that are not yet served
+  /// Lost nodes whose rights end then; or, where a new life of the node is in the view, when that
+  /// one says that the former is fenced (its AssertDone). Its commands wait until then.
+  std::map<NodeId, MonoTime> going_;
+  std::set<ConfirmId> fencing_;  ///< revocations of a former life of this node, under way
 
   coherence::FileTable table_;
   std::unordered_map<FileKey, Barrier> barriers_;

@@ -28,7 +28,7 @@ void OwnerMachine::decide(NodeId from, CommandMessage& command) {
     }
     return;
   }
-  if (!decides(command.key)) {
+  if (!decides(command.key) || going_.contains(from)) {
     parked_.push_back({from, std::move(command)});
     return;
   }

@@ -69,6 +69,10 @@ void OwnerMachine::receive_body(NodeId from, AssertMessage& message) {
 
 void OwnerMachine::receive_body(NodeId from, AssertDoneMessage&) {
   assert_done_.insert(from);
+  if (going_.erase(from) > 0) {
+    gone(from);
+    unpark();
+  }
   recover_when_complete();
 }
 

@@ -18,7 +18,9 @@ void OwnerMachine::lose() {
   }
   for (const auto& [key, file] : holder_.files()) {
     for (const auto& [open, record] : file.opens) {
-      effect(key, DeliverRevoke{open, coherence::RevokeReason::ViewLost, {}});
+      const ConfirmId fenced{next_confirm_++};
+      fencing_.insert(fenced);
+      effect(key, DeliverRevoke{open, coherence::RevokeReason::ViewLost, fenced});
     }
   }
   out_->lost = true;
@@ -62,7 +64,7 @@ void OwnerMachine::on(ViewChange& input) {
   drop_what_moved();
   count_the_lost(view, before);
   assert_held();
-  for (const Member& member : log_.members()) send(member.id.node, AssertDoneMessage{});
+  if (fencing_.empty()) tell_assert_done();
   resubmit();
   std::deque<FromPeer> waited = std::exchange(future_, {});
   for (FromPeer& message : waited) on(message);
@@ -85,7 +87,7 @@ void OwnerMachine::count_the_lost(const View& view, const std::vector<Member>& b
     const Member* now = view.find(member.id.node);
     if (now != nullptr && now->id == member.id) continue;
     const bool unclean =
-        now == nullptr && std::find(view.unclean_left.begin(), view.unclean_left.end(),
+        now != nullptr || std::find(view.unclean_left.begin(), view.unclean_left.end(),
                                     member.id.node) != view.unclean_left.end();
     if (unclean) {
       going_[member.id.node] = now_ + timing_.grant_margin;
@@ -93,16 +95,15 @@ void OwnerMachine::count_the_lost(const View& view, const std::vector<Member>& b
       ended.push_back(member.id.node);
     }
   }
-  // A new life of a lost node: it said that the former one was fenced before it joined.
-  for (const auto& [node, at] : going_) {
-    if (view.find(node) != nullptr) ended.push_back(node);
-  }
   for (const NodeId node : ended) {
     going_.erase(node);
     gone(node);
   }
   if (!view.unclean_left.empty()) serve_at_ = now_ + timing_.grant_margin;
-  for (const auto& [node, at] : going_) serve_at_ = std::max(serve_at_, at);
+  for (const auto& [node, at] : going_) {
+    // A new life says itself when the former is fenced, and serving waits for its word anyhow.
+    if (view.find(node) == nullptr) serve_at_ = std::max(serve_at_, at);
+  }
 }
 
 void OwnerMachine::assert_held() {
@@ -112,6 +113,15 @@ void OwnerMachine::assert_held() {
     const NodeId owner = log_.owner(key).id.node;
     for (AssertMessage& message : holder_.assertions(key)) send(owner, std::move(message));
   }
+}
+
+void OwnerMachine::tell_assert_done() {
+  for (const Member& member : log_.members()) send(member.id.node, AssertDoneMessage{});
+}
+
+void OwnerMachine::unpark() {
+  std::deque<Parked> waited = std::exchange(parked_, {});
+  for (Parked& it : waited) decide(it.from, it.command);
 }
 
 void OwnerMachine::resubmit() {
@@ -154,8 +164,7 @@ void OwnerMachine::recover_when_complete() {
   }
   asserted_.clear();
   for (const FileKey& key : deleting) tell_facts(key, NodeId{});
-  std::deque<Parked> waited = std::exchange(parked_, {});
-  for (Parked& it : waited) decide(it.from, it.command);
+  unpark();
 }
 
 }  // namespace flotilla::pool

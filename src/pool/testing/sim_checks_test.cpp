@@ -111,6 +111,12 @@ void SimPool::check_settled() {
         known[key].insert(id);
       }
       const auto* state = node.machine->table().inspect(key);
+      for (const auto& held : state->held) {
+        for (const auto& it : held.missing) {
+          wrong(fmt::format("request {} of node {} waits for node {} to know v{}",
+                            held.request.raw(), held.to.raw(), it.node.raw(), it.version));
+        }
+      }
       if (state->opens.empty()) {
         wrong(fmt::format("file {} is kept without an open: waiters {} held {} unlinking {}",
                           key.inode, state->waiters.size(), state->held.size(), state->unlinking));

@@ -175,6 +175,7 @@ void SimPool::on_effect(SimNode& node, LocalEffect& effect) {
   } else if (auto* revoked = std::get_if<DeliverRevoke>(&effect.what)) {
     ++counts["revoked"];
     forget(node, revoked->open);
+    if (revoked->confirm != ConfirmId{}) node.confirms.emplace_back(key, revoked->confirm);
   } else if (auto* restricted = std::get_if<DeliverRestrictions>(&effect.what)) {
     learn(node, key, restricted->what);
     node.confirms.emplace_back(key, restricted->confirm);

@@ -59,6 +59,7 @@ struct SimNode {
   std::vector<NodeId> unclean;
   std::set<std::uint64_t> membership_events;  ///< to be cancelled by a newer ring
   bool fenced = true;
+  bool changing = false;
   MonoTime lease_until;
   MonoTime proven_at;
   std::deque<LocalEffect> effects;

@@ -113,6 +113,9 @@ void SimPool::trace(const SimNode& node, const LocalEffect& effect) const {
   if (const auto* reply = std::get_if<DeliverReply>(&effect.what)) {
     text = fmt::format("reply {} status {:x}", reply->request.raw(),
                        static_cast<std::uint32_t>(reply->outcome.status));
+    if (const auto* opened = std::get_if<coherence::Opened>(&reply->outcome.answer)) {
+      text += " opened " + show(opened->restrictions);
+    }
   } else if (const auto* it = std::get_if<DeliverRestrictions>(&effect.what)) {
     text = "restrictions " + show(it->what);
   } else if (const auto* broken = std::get_if<DeliverBreak>(&effect.what)) {

@@ -52,7 +52,7 @@ void SimPool::advance(std::chrono::nanoseconds by) {
 /// What the adapter does every 50 ms: an answer of the local corosync extends the lease, unless
 /// there was a pause; then only what the ring orders does.
 void SimPool::ping(SimNode& node) {
-  if (node.fenced || !node.machine->serving() || node.ring_known.empty()) return;
+  if (node.fenced || node.changing || !node.machine->serving() || node.ring_known.empty()) return;
   if (now_ - node.proven_at > kTiming.pause_suspected) {
     const bool told = node.ring && node.ring->members == node.ring_known;
     const bool intact =
@@ -183,11 +183,13 @@ void SimPool::told_of_ring(SimNode& node) {
     if (!stays && !clean_.contains(id)) node.unclean.push_back(id);
   }
   node.ring_known = ring->members;
+  node.changing = true;
   const auto quorum = static_cast<std::uint32_t>(nodes_.size() / 2 + 1);
   node.fenced = ring->members.size() < quorum;
   const Epoch recovered = node.machine->freeze();
   Hello hello = node.agreement->hello(ring->members, recovered, fresh_++);
   hello.quorum = quorum;
+  hello.epoch_floor = Epoch{fresh_++};
   ring->hellos[node.id] = std::move(hello);
   if (ring->hellos.size() < ring->members.size()) return;
   std::vector<Hello> all;
@@ -225,6 +227,7 @@ void SimPool::install(SimNode& node, const std::shared_ptr<SimRing>& ring) {
   node.life = life;
   node.linked = std::move(linked);
   node.fenced = !view.quorate;
+  node.changing = false;
   if (view.quorate) {
     node.proven_at = now_;
     node.lease_until = now_ + kTiming.serve_lease;
