@@ -50,8 +50,8 @@ struct PastView {
 
 /// A view as all of its members install it, equal on each.
 /// `history`        quorate views before this one, ascending, back to the smallest recovered_epoch
-/// `unclean_left`   nodes that may still do I/O for as long as their serve lease lasts: they were
-///                  lost, not seen to have ended. This node's own knowledge, not agreed.
+/// `unclean_left`   nodes that may still do I/O for as long as their serve lease lasts: some member
+///                  saw them lost, a short time ago, and not ended
 struct View {
   Epoch epoch;
   std::vector<Member> members;

@@ -88,6 +88,8 @@ void encode(const Hello& hello, Bytes& out) {
   put_text(to, hello.facts.name);
   put_text(to, hello.facts.peer);
   put_text(to, hello.facts.front);
+  to.u16(static_cast<std::uint16_t>(hello.unclean.size()));
+  for (const NodeId node : hello.unclean) to.u32(node.raw());
   to.u16(static_cast<std::uint16_t>(hello.history.size()));
   for (const PastView& past : hello.history) {
     to.u64(past.epoch.raw());
@@ -121,6 +123,9 @@ std::optional<Hello> decode_hello(ByteReader& in) {
   hello.facts.name = take_text(in);
   hello.facts.peer = take_text(in);
   hello.facts.front = take_text(in);
+  const std::uint16_t unclean_count = in.u16();
+  if (unclean_count > kMembersMax) return std::nullopt;
+  for (std::uint16_t i = 0; in.ok() && i < unclean_count; ++i) hello.unclean.emplace_back(in.u32());
   const std::uint16_t history_count = in.u16();
   if (history_count > kHistoryMax || quorate > 1) return std::nullopt;
   for (std::uint16_t i = 0; in.ok() && i < history_count; ++i) {
@@ -168,6 +173,14 @@ View agree(const std::vector<Hello>& hellos) {
   view.epoch = Epoch{epoch.raw() + 1};
   view.quorate = votes >= quorum;
   merge_history(view, lineage);
+  for (const Hello& hello : hellos) {
+    for (const NodeId node : hello.unclean) {
+      if (view.find(node) == nullptr) view.unclean_left.push_back(node);
+    }
+  }
+  std::sort(view.unclean_left.begin(), view.unclean_left.end());
+  view.unclean_left.erase(std::unique(view.unclean_left.begin(), view.unclean_left.end()),
+                          view.unclean_left.end());
   return view;
 }
 

@@ -18,6 +18,7 @@ namespace flotilla::pool {
 /// `last_view`          digest of the last view that it installed; 0: none that counts
 /// `epoch_floor`        where epochs start when nobody comes from a quorate view: from the wall
 ///                      clock, so that a pool that was lost as a whole does not repeat its own
+/// `unclean`            nodes that it saw lost within the last second or so, not ended
 /// `votes`, `quorum`    of votequorum: its own votes, and how many a quorum needs
 struct Hello {
   NodeId node;
@@ -33,6 +34,7 @@ struct Hello {
   std::uint32_t votes = 1;
   std::uint32_t quorum = 1;
   NodeFacts facts;
+  std::vector<NodeId> unclean;
   std::vector<PastView> history;
   friend bool operator==(const Hello&, const Hello&) = default;
 };

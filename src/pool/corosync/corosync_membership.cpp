@@ -82,10 +82,10 @@ struct CorosyncMembership::Impl {
   std::map<Process, Hello> hellos;  ///< answers to the present group
   bool view_installed = false;
   bool told_lost = true;
-  std::set<NodeId> unclean;
-  std::int64_t proven_at = 0;   ///< the last time that counts as a sign of life
-  bool suspected = true;        ///< may have hung: only an ordered message counts
-  std::int64_t proof_from = 0;  ///< older ones were sent before the pause
+  std::map<NodeId, std::int64_t> unclean;  ///< lost nodes, and when that was told
+  std::int64_t proven_at = 0;              ///< the last time that counts as a sign of life
+  bool suspected = true;                   ///< may have hung: only an ordered message counts
+  std::int64_t proof_from = 0;             ///< older ones were sent before the pause
 
   bool connect();
   void disconnect();
@@ -173,7 +173,7 @@ void CorosyncMembership::Impl::on_change(const cpg_address* members, std::size_t
   for (std::size_t i = 0; i < left_count; ++i) {
     // Who left or whose process ended can do no more I/O; of a lost node nobody knows.
     if (left[i].reason != CPG_REASON_LEAVE && left[i].reason != CPG_REASON_PROCDOWN) {
-      unclean.insert(NodeId{left[i].nodeid});
+      unclean[NodeId{left[i].nodeid}] = clock_ns(CLOCK_BOOTTIME);
     }
   }
   say_hello();
@@ -195,6 +195,11 @@ void CorosyncMembership::Impl::say_hello() {
   Hello hello = agreement->hello(nodes(), recovered, fresh_incarnation());
   hello.epoch_floor = epoch_floor();
   hello.process = static_cast<std::uint32_t>(::getpid());
+  // Long enough for a member of the next view to honour what this one still honours.
+  const std::chrono::nanoseconds remembered = 2 * timing.grant_margin;
+  const std::int64_t since = clock_ns(CLOCK_BOOTTIME) - remembered.count();
+  std::erase_if(unclean, [&](const auto& it) { return it.second < since; });
+  for (const auto& [lost, when] : unclean) hello.unclean.push_back(lost);
   hello.votes = own->node_votes;
   hello.quorum = own->quorum;
   Bytes message;
@@ -246,8 +251,6 @@ void CorosyncMembership::Impl::install_when_complete() {
     all.push_back(hello);
   }
   View view = agree(all);
-  view.unclean_left.assign(unclean.begin(), unclean.end());
-  unclean.clear();
   view_installed = true;
   agreement->installed(view);
   told_lost = false;

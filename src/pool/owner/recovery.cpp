@@ -99,7 +99,11 @@ void OwnerMachine::count_the_lost(const View& view, const std::vector<Member>& b
     going_.erase(node);
     gone(node);
   }
-  if (!view.unclean_left.empty()) serve_at_ = now_ + timing_.grant_margin;
+  // Where nobody remembers a former view, somebody outside may.
+  const bool beginning =
+      std::all_of(view.members.begin(), view.members.end(),
+                  [](const Member& member) { return member.recovered_epoch == Epoch{}; });
+  if (beginning || !view.unclean_left.empty()) serve_at_ = now_ + timing_.grant_margin;
   for (const auto& [node, at] : going_) {
     // A new life says itself when the former is fenced, and serving waits for its word anyhow.
     if (view.find(node) == nullptr) serve_at_ = std::max(serve_at_, at);

@@ -140,8 +140,8 @@ class FakeCluster {
       hellos.push_back(node.agreement_->hello(group, recovered, fresh_++));
       hellos.back().quorum = quorum_;
     }
+    hellos.front().unclean = unclean;
     View view = agree(hellos);
-    view.unclean_left = unclean;
     for (const NodeId id : group) nodes_.at(id)->agreement_->installed(view);
     for (const NodeId id : group) {
       nodes_.at(id)->events_->on_view(view);
@@ -173,6 +173,7 @@ class TestPool {
     }
     cluster.form(all);
     network.pump();
+    advance(Timing{}.grant_margin);
   }
   ~TestPool() {
     for (auto& [id, engine] : engines_) engine->stop();

@@ -56,7 +56,7 @@ struct SimNode {
   std::set<MemberId> linked;
   std::shared_ptr<SimRing> ring;   ///< as its corosync knows it
   std::vector<NodeId> ring_known;  ///< as the node was last told
-  std::vector<NodeId> unclean;
+  std::map<NodeId, MonoTime> unclean;
   std::set<std::uint64_t> membership_events;  ///< to be cancelled by a newer ring
   bool fenced = true;
   bool changing = false;

@@ -180,7 +180,7 @@ void SimPool::told_of_ring(SimNode& node) {
   for (const NodeId id : node.ring_known) {
     const bool stays =
         std::find(ring->members.begin(), ring->members.end(), id) != ring->members.end();
-    if (!stays && !clean_.contains(id)) node.unclean.push_back(id);
+    if (!stays && !clean_.contains(id)) node.unclean[id] = now_;
   }
   node.ring_known = ring->members;
   node.changing = true;
@@ -189,6 +189,9 @@ void SimPool::told_of_ring(SimNode& node) {
   const Epoch recovered = node.machine->freeze();
   Hello hello = node.agreement->hello(ring->members, recovered, fresh_++);
   hello.quorum = quorum;
+  for (const auto& [id, when] : node.unclean) {
+    if (now_ - when < 2 * kTiming.grant_margin) hello.unclean.push_back(id);
+  }
   hello.epoch_floor = Epoch{fresh_++};
   ring->hellos[node.id] = std::move(hello);
   if (ring->hellos.size() < ring->members.size()) return;
@@ -211,8 +214,7 @@ void SimPool::install(SimNode& node, const std::shared_ptr<SimRing>& ring) {
   }
   ring->installed.insert(node.id);
   ++counts["views"];
-  View view = *ring->view;
-  view.unclean_left = std::exchange(node.unclean, {});
+  const View view = *ring->view;
   node.agreement->installed(view);
   const MemberId life = view.quorate ? view.find(node.id)->id : MemberId{};
   std::set<MemberId> linked;
