@@ -83,12 +83,18 @@ void Holder::opened(const FileKey& key, const coherence::Open& command,
   open.lease_version = answer.lease_version;
   if (answer.kind == CacheKind::None) return;
   HeldCache* cache = cache_of(file, open);
-  if (cache == nullptr) {
+  const bool is_new = cache == nullptr;
+  if (is_new) {
     cache = &file.caches.emplace_back();
     cache->kind = answer.kind;
     cache->open = command.open;
     cache->client = command.client;
     if (answer.kind == CacheKind::Lease) cache->key = command.cache.key;
+  }
+  if (answer.break_in_progress && !is_new) {
+    // Made out while the lease was breaking: the client may have acknowledged since.
+    cache->rights = static_cast<coherence::CacheRights>(cache->rights & answer.rights);
+    return;
   }
   cache->rights = answer.rights;
   cache->epoch = answer.lease_epoch;

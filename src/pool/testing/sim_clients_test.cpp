@@ -122,7 +122,12 @@ void SimPool::believe(SimNode& node, const FileKey& key, const coherence::Outcom
     if (first) node.known.erase(key);
     learn(node, key, opened.restrictions);
     if (opened.kind != CacheKind::None) {
-      node.caches[cache_name(key, *open, opened.kind)] = opened.rights;
+      const auto [at, is_new] =
+          node.caches.try_emplace(cache_name(key, *open, opened.kind), opened.rights);
+      // Made out while the lease was breaking: the client may have acknowledged since.
+      at->second = opened.break_in_progress
+                       ? static_cast<coherence::CacheRights>(at->second & opened.rights)
+                       : opened.rights;
     }
   } else if (const auto* lock = std::get_if<coherence::Lock>(&request.body)) {
     const auto at = node.opens.find(lock->open);

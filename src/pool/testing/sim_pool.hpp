@@ -127,6 +127,7 @@ class SimPool {
   // sim_checks.cpp
   void check();
   void check_pair(const SimNode& a, const SimOpen& x, const SimNode& b, const SimOpen& y);
+  [[nodiscard]] bool revoked_by_owner(const SimNode& node, const SimOpen& open) const;
   void check_settled();
   void wrong(std::string what);
 

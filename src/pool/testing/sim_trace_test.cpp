@@ -114,7 +114,7 @@ void SimPool::trace(const SimNode& node, const LocalEffect& effect) const {
     text = fmt::format("reply {} status {:x}", reply->request.raw(),
                        static_cast<std::uint32_t>(reply->outcome.status));
     if (const auto* opened = std::get_if<coherence::Opened>(&reply->outcome.answer)) {
-      text += " opened " + show(opened->restrictions);
+      text += fmt::format(" opened with {} ", opened->rights) + show(opened->restrictions);
     }
   } else if (const auto* it = std::get_if<DeliverRestrictions>(&effect.what)) {
     text = "restrictions " + show(it->what);
