@@ -110,7 +110,8 @@ class Pool(unittest.TestCase):
                     text=True, check=False).stdout), file=sys.stderr)
         lab("heal", check=False)
         for k in (1, 2, 3):
-            lab("cont", k, check=False)
+            lab("cont", k)
+        for k in (1, 2, 3):
             lab("start", k)
         wait_members([1, 2, 3], [1, 2, 3])
 

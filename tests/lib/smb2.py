@@ -40,15 +40,24 @@ class Client:
         packet["Data"] = body
         return self.smb.sendSMB(packet)
 
+    def receive(self):
+        """The next answer; a break that comes instead is kept in self.breaks, and None returned."""
+        window = self.smb._Connection["SequenceWindow"]
+        answer = self.smb.recvSMB(None)
+        if answer["MessageID"] != 0xFFFFFFFFFFFFFFFF:
+            return answer
+        # A break has no CreditCharge; impacket would move its window back by one for it.
+        self.smb._Connection["SequenceWindow"] = window
+        self.breaks.append(bytes(answer["Data"]))
+        return None
+
     def wait(self, message_id):
-        """The final answer to a request; breaks that come meanwhile are kept in self.breaks."""
+        """The final answer to a request."""
         while True:
-            answer = self.smb.recvSMB(None)
-            if answer["MessageID"] == 0xFFFFFFFFFFFFFFFF:
-                self.breaks.append(bytes(answer["Data"]))
-            elif answer["MessageID"] == message_id:
+            answer = self.receive()
+            if answer and answer["MessageID"] == message_id:
                 return answer
-            else:
+            if answer:
                 self.smb._Connection["OutstandingResponses"][answer["MessageID"]] = answer
 
     def start_open(self, name, access=READ, share=SHARE_READ | SHARE_WRITE | SHARE_DELETE, disposition=OPEN_IF,
@@ -109,10 +118,8 @@ class Client:
     def next_break(self):
         """(lease key, from, to, flags) of the next lease break notification."""
         while not self.breaks:
-            answer = self.smb.recvSMB(None)
-            if answer["MessageID"] == 0xFFFFFFFFFFFFFFFF:
-                self.breaks.append(bytes(answer["Data"]))
-            else:
+            answer = self.receive()
+            if answer:
                 self.smb._Connection["OutstandingResponses"][answer["MessageID"]] = answer
         data = self.breaks.pop(0)
         _, _, flags = struct.unpack("<HHI", data[:8])
