@@ -14,8 +14,8 @@ namespace flotilla::pool {
 struct Timing {
   std::chrono::milliseconds alive_interval{50};
   std::chrono::milliseconds serve_lease{400};
-  std::chrono::milliseconds pause_suspected{200};
-  std::chrono::milliseconds grant_margin{500};
+  std::chrono::milliseconds pause_suspected{100};
+  std::chrono::milliseconds grant_margin{700};
 };
 
 }  // namespace flotilla::pool

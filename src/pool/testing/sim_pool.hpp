@@ -49,6 +49,7 @@ struct SimNode {
   NodeId id;
   bool up = false;
   bool hung = false;
+  MonoTime hung_since;
   int network = 0;
   std::unique_ptr<OwnerMachine> machine;
   std::optional<ViewAgreement> agreement;
@@ -100,7 +101,8 @@ class SimPool {
   void wake(SimNode& node);
   void split();
   void heal();
-  void change_rings_later(std::chrono::milliseconds within);
+  void change_rings_later(std::chrono::milliseconds within, std::chrono::milliseconds after = {});
+  [[nodiscard]] bool heard(const SimNode& node) const;
   void change_rings();
   void told_of_ring(SimNode& node);
   void install(SimNode& node, const std::shared_ptr<SimRing>& ring);

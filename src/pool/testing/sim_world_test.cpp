@@ -111,7 +111,8 @@ void SimPool::hang(SimNode& node) {
   if (!node.up || node.hung) return;
   ++counts["hangs"];
   node.hung = true;
-  change_rings_later(600ms);
+  node.hung_since = now_;
+  change_rings_later(600ms, kTiming.pause_suspected);
 }
 
 void SimPool::wake(SimNode& node) {
@@ -131,9 +132,15 @@ void SimPool::heal() {
   change_rings_later(200ms);
 }
 
-void SimPool::change_rings_later(std::chrono::milliseconds within) {
+/// Who is silent for less than this is waited for, not left out.
+bool SimPool::heard(const SimNode& node) const {
+  return node.up && (!node.hung || now_ - node.hung_since < kTiming.pause_suspected);
+}
+
+void SimPool::change_rings_later(std::chrono::milliseconds within,
+                                 std::chrono::milliseconds after) {
   const auto ms = static_cast<std::int64_t>(pick(static_cast<std::uint64_t>(within.count())) + 1);
-  at(std::chrono::milliseconds{ms}, [this] { change_rings(); });
+  at(after + std::chrono::milliseconds{ms}, [this] { change_rings(); });
 }
 
 /// Extended virtual synchrony, as far as it matters: nodes that go on together have heard the same.
@@ -141,7 +148,7 @@ void SimPool::change_rings() {
   for (const int network : {0, 1}) {
     auto ring = std::make_shared<SimRing>();
     for (const SimNode& node : nodes_) {
-      if (node.up && !node.hung && node.network == network) ring->members.push_back(node.id);
+      if (heard(node) && node.network == network) ring->members.push_back(node.id);
     }
     if (ring->members.empty()) continue;
     const std::shared_ptr<SimRing> old = nodes_[ring->members[0].raw() - 1].ring;
