@@ -77,7 +77,9 @@ class Engine {
   virtual void set_orphan_handler(OrphanHandler handler) { (void)handler; }
 
   [[nodiscard]] virtual EngineStatus status() const = 0;
-  /// False where requests must be refused: no quorum, or a view this node is not part of.
+  /// False where requests must be refused: no quorum, or a view this node is not part of. Ask it
+  /// again right before a name is removed on the word of a Closed or an orphan: a node that hung in
+  /// between is out, and the name may be somebody else's file by now (then Unlinked with ok false).
   [[nodiscard]] virtual bool serving() const = 0;
 };
 

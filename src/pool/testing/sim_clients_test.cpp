@@ -1,4 +1,6 @@
 // What the simulated clients do, and what they believe they hold.
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "pool/testing/sim_pool.hpp"
@@ -136,12 +138,16 @@ void SimPool::believe(SimNode& node, const FileKey& key, const coherence::Outcom
     at->second.locks.insert(at->second.locks.end(), lock->ranges.begin(), lock->ranges.end());
   } else if (std::holds_alternative<coherence::Close>(request.body)) {
     const auto* closed = std::get_if<coherence::Closed>(&outcome.answer);
-    if (!success || closed == nullptr || !closed->unlink) return;
+    // Who may not serve removes no name, whatever it was told before it hung.
+    if (!success || closed == nullptr || !closed->unlink || !may_serve(node)) return;
     ++counts["unlinks"];
     for (const SimNode& other : nodes_) {
       if (!may_serve(other)) continue;
       for (const auto& [id, it] : other.opens) {
-        if (it.key == key) wrong("a file is unlinked while somebody has it open");
+        if (it.key == key)
+          wrong(fmt::format("file {} is unlinked for {:x} of node {} while node {} has {:x} open",
+                            key.inode, std::get<coherence::Close>(request.body).open.raw(),
+                            node.id.raw(), other.id.raw(), id.raw()));
       }
     }
     node.to_unlink.emplace_back(key, std::get<coherence::Close>(request.body).open);
