@@ -33,8 +33,11 @@ class Client:
     def session_id(self):
         return self.smb._Session["SessionID"]
 
-    def send(self, command, body):
+    def send(self, command, body, payload=0):
+        """`payload`: bytes of data either way, for the CreditCharge of dialects that have one."""
         packet = self.smb.SMB_PACKET()
+        if payload > 65536 and self.smb._Connection["Dialect"] > s.SMB2_DIALECT_002:
+            packet["CreditCharge"] = 1 + (payload - 1) // 65536
         packet["Command"] = command
         packet["TreeID"] = self.tree
         packet["Data"] = body
@@ -107,13 +110,13 @@ class Client:
 
     def read(self, handle, offset, length):
         body = struct.pack("<HBBIQ", 49, 0x50, 0, length, offset) + handle + struct.pack("<IIIHHB", 1, 0, 0, 0, 0, 0)
-        answer = self.wait(self.send(s.SMB2_READ, body))
+        answer = self.wait(self.send(s.SMB2_READ, body, length))
         data = bytes(answer["Data"])
         return answer["Status"], data[16:] if answer["Status"] == SUCCESS else b""
 
     def write(self, handle, offset, data):
         body = struct.pack("<HHIQ", 49, 112, len(data), offset) + handle + struct.pack("<IIHHI", 0, 0, 0, 0, 0)
-        return self.wait(self.send(s.SMB2_WRITE, body + data))["Status"]
+        return self.wait(self.send(s.SMB2_WRITE, body + data, len(data)))["Status"]
 
     def next_break(self):
         """(lease key, from, to, flags) of the next lease break notification."""

@@ -1,0 +1,97 @@
+# Runs in the guest of tools/kernel-client: the kernel's cifs client against the host's server on $PORT, every dialect.
+# One line a fact: "ok ..." or "FAIL ..."; the exit status is the number of failures (at most 100).
+server=10.0.2.2
+failures=0
+mkdir -p /mnt/a /mnt/b
+dd if=/dev/urandom of=/tmp/random bs=1M count=${MEGABYTES:-32} 2>/dev/null
+sum_of() { sha256sum "$1" | cut -d' ' -f1; }
+sum=$(sum_of /tmp/random)
+
+check() { # NAME COMMAND...
+  name=$1; shift
+  if "$@" >/tmp/out 2>&1; then echo "ok $phase: $name"; else
+    failures=$((failures + 1)); echo "FAIL $phase: $name: $* (status $?): $(tail -n 3 /tmp/out | tr '\n' ' ')"; fi
+}
+quiet_log() { # the client's kernel has nothing to complain about
+  dmesg -c > /tmp/dmesg
+  if grep -E 'CIFS|cifs' /tmp/dmesg | grep -vE 'Attempting to mount|Key type cifs|enabled by default|FS-Cache' > /tmp/bad; then
+    failures=$((failures + 1)); echo "FAIL $phase: dmesg: $(head -n 5 /tmp/bad | tr '\n' '|')"
+  else echo "ok $phase: dmesg is quiet"; fi
+}
+mounted() { # DIR OPTIONS
+  mount -t cifs //$server/data $1 -o port=$PORT,user=tester,pass=Secret123,$2
+}
+is() { [ "$1" = "$2" ] || { echo "have '$1', want '$2'"; return 1; }; }
+refused() { ! "$@"; }
+whole_copy() { cp /tmp/random $1/big && sync && is "$(sum_of $1/big)" $sum; }
+copy_uncached() { echo 3 > /proc/sys/vm/drop_caches; is "$(sum_of $1/big)" $sum; }
+other_side() { is "$(sum_of /mnt/b/big)" $sum; }
+renamed() { mv $1/big $1/bigger && [ ! -e $1/big ] && is "$(sum_of $1/bigger)" $sum && rm $1/bigger && [ ! -e $1/bigger ]; }
+directories() { mkdir -p $1/d/e/f && echo x > $1/d/e/f/g && refused rmdir $1/d/e/f && rm $1/d/e/f/g && rmdir $1/d/e/f && mv $1/d/e $1/d/E2 && rmdir $1/d/E2 $1/d && [ ! -e $1/d ]; }
+appended() { printf one > $1/t && printf two >> $1/t && is "$(cat $1/t)" onetwo && printf s > $1/t && is "$(cat $1/t)" s && truncate -s 100 $1/t && is $(stat -c %s $1/t) 100 && rm $1/t; }
+many() { mkdir $1/many && (cd $1/many && i=0; while [ $i -lt $2 ]; do : > file-$i || exit 1; i=$((i + 1)); done) && ops names $1/many $2 && ops names $1/many $2 && is $(ls -l $1/many | grep -c file-) $2 && rm -r $1/many && [ ! -e $1/many ]; }
+statfs_says() { df -k $1 | tail -n 1 | awk '{ exit !($2 > 1000 && $4 > 0) }'; }
+chmod_harmless() { echo x > $1/c && chmod 600 $1/c && is "$(cat $1/c)" x && chmod 444 $1/c && chmod 644 $1/c && echo y > $1/c && rm $1/c; }
+symlinks() { # a link inside the share is followed by the server; none leads out
+  is "$(cat $1/inside-link)" inside && refused cat $1/outside-link; }
+names_of_all_languages() { echo x > "$1/Grüße-文件" && ls $1 | grep -q 'Grüße-文件' && rm "$1/GRÜSSE-文件" 2>/dev/null; rm "$1/Grüße-文件"; }
+no_case() { echo x > $1/CaseName && is "$(cat $1/casename)" x && rm $1/CASENAME && [ ! -e $1/CaseName ]; }
+two_at_once() { cp /tmp/random /mnt/a/p1 & one=$!; cp /tmp/random /mnt/b/p2 && wait $one && is "$(sum_of /mnt/b/p1)" $sum && is "$(sum_of /mnt/a/p2)" $sum && rm /mnt/a/p1 /mnt/b/p2; }
+
+dialect() { # OPTIONS FILES: the whole round
+  phase=$1
+  check mount mounted /mnt/a $1 || return
+  check "second client" mounted /mnt/b $1,nosharesock
+  check "write and read back" whole_copy /mnt/a
+  check "read from the server" copy_uncached /mnt/a
+  check "read by a second client" other_side
+  check "rename and unlink" renamed /mnt/a
+  check directories directories /mnt/a
+  check "append, overwrite, truncate" appended /mnt/a
+  check "$2 files listed" many /mnt/a $2
+  check statfs statfs_says /mnt/a
+  check "chmod does no harm" chmod_harmless /mnt/a
+  check symlinks symlinks /mnt/a
+  check "names of all languages" names_of_all_languages /mnt/a
+  check "names without case" no_case /mnt/a
+  check "unlink of an open file" ops unlinks /mnt/a/open-file
+  check "rename over an open file" ops renames /mnt/a/from /mnt/a/to
+  check mmap ops maps /mnt/a/mapped
+  check "sizes and times" ops sizes /mnt/a/sized
+  check "byte-range locks between clients" ops locks /mnt/a/locked /mnt/b/locked
+  check "caches between clients" ops coherent /mnt/a/shared /mnt/b/shared
+  check "two clients write at once" two_at_once
+  check remount mount -o remount,ro /mnt/a
+  check "read-only holds" refused touch /mnt/a/nothing
+  rm -f /mnt/b/to /mnt/b/mapped /mnt/b/sized /mnt/b/locked /mnt/b/shared
+  check "left as it was" is "$(ls /mnt/b | tr '\n' ' ')" "inside inside-link outside-link "
+  check unmount umount /mnt/b
+  check "unmount of the first" umount /mnt/a
+  quiet_log
+}
+
+dmesg -c > /dev/null
+dialect vers=3.1.1 2000
+dialect vers=3.0,sec=ntlmssp 200
+dialect vers=2.1 200
+dialect vers=3.1.1,cache=none 100
+
+phase="refusals"
+check "wrong password" refused mount -t cifs //$server/data /mnt/a -o port=$PORT,user=tester,pass=wrong,vers=3.1.1
+check "unknown share" refused mount -t cifs //$server/nothing /mnt/a -o port=$PORT,user=tester,pass=Secret123,vers=3.1.1
+dmesg -c > /dev/null
+
+# The host restarts the server when it reads the word, and puts the file "restarted" into the share.
+phase="restart"
+check mount mounted /mnt/a vers=3.1.1,soft
+echo before > /mnt/a/before
+echo "@restart"
+came_back() { end=$(($(date +%s) + 60)); until [ -e /mnt/a/restarted ]; do [ $(date +%s) -lt $end ] || return 1; sleep 0.2; done; }
+check "the mount comes back" came_back
+check "reads what was written before" is "$(cat /mnt/a/before)" before
+check "writes again" whole_copy /mnt/a
+rm -f /mnt/a/before /mnt/a/big
+check unmount umount /mnt/a
+dmesg -c | grep -E 'CIFS' | grep -iE 'signature|length|invalid|malformed|bad|credit' && { failures=$((failures + 1)); echo "FAIL restart: dmesg"; }
+[ $failures -le 100 ] || failures=100
+exit $failures
