@@ -35,7 +35,7 @@ fuzz: deps-test
 	tools/fuzz $(FUZZ_SECONDS)
 
 lint: deps-test
-	@cmake --preset debug >/dev/null
+	@cmake --preset fuzz >/dev/null
 	tools/lint
 
 deps:
