@@ -194,7 +194,7 @@ struct PoolEngine::Impl final : MembershipEvents {
 
   void on_alive(std::int64_t boottime_ns) override {
     const std::lock_guard lock(mutex);
-    if (fenced || changing || !machine.serving()) return;
+    if (fenced || changing || !machine.serving() || machine.fencing()) return;
     const std::chrono::nanoseconds valid = options.timing.serve_lease;
     lease->extend_until(boottime_ns + valid.count());
   }

@@ -100,6 +100,9 @@ class OwnerMachine {
   [[nodiscard]] bool serving() const noexcept { return !log_.empty(); }
   /// True when this node decides about all files that it owns.
   [[nodiscard]] bool recovered() const noexcept { return recovered_; }
+  /// True while opens of a former life of this node may still do I/O: its serve lease must not be
+  /// extended before they are revoked.
+  [[nodiscard]] bool fencing() const noexcept { return !fencing_.empty(); }
   [[nodiscard]] Epoch epoch() const noexcept { return log_.epoch(); }
   [[nodiscard]] NodeId owner_of(const FileKey& key) const;
   [[nodiscard]] const OwnerCounters& counters() const noexcept { return counters_; }

@@ -55,8 +55,9 @@ struct SimNode {
   std::optional<ViewAgreement> agreement;
   MemberId life;
   std::set<MemberId> linked;
-  std::shared_ptr<SimRing> ring;   ///< as its corosync knows it
-  std::vector<NodeId> ring_known;  ///< as the node was last told
+  std::shared_ptr<SimRing> ring;       ///< as its corosync knows it
+  std::shared_ptr<SimRing> ring_told;  ///< as the node was last told
+  std::vector<NodeId> ring_known;      ///< its members
   std::map<NodeId, MonoTime> unclean;
   std::set<std::uint64_t> membership_events;  ///< to be cancelled by a newer ring
   bool fenced = true;

@@ -52,9 +52,11 @@ void SimPool::advance(std::chrono::nanoseconds by) {
 /// What the adapter does every 50 ms: an answer of the local corosync extends the lease, unless
 /// there was a pause; then only what the ring orders does.
 void SimPool::ping(SimNode& node) {
-  if (node.fenced || node.changing || !node.machine->serving() || node.ring_known.empty()) return;
+  if (node.fenced || node.changing || node.machine->fencing() || !node.machine->serving() ||
+      node.ring_known.empty())
+    return;
   if (now_ - node.proven_at > kTiming.pause_suspected) {
-    const bool told = node.ring && node.ring->members == node.ring_known;
+    const bool told = node.ring && node.ring == node.ring_told;
     const bool intact =
         told && std::all_of(node.ring_known.begin(), node.ring_known.end(), [&](NodeId id) {
           const SimNode& other = nodes_[id.raw() - 1];
@@ -79,6 +81,7 @@ void SimPool::boot(SimNode& node) {
   node.life = {};
   node.linked.clear();
   node.ring.reset();
+  node.ring_told.reset();
   node.ring_known.clear();
   node.unclean.clear();
   node.fenced = true;
@@ -189,6 +192,7 @@ void SimPool::told_of_ring(SimNode& node) {
         std::find(ring->members.begin(), ring->members.end(), id) != ring->members.end();
     if (!stays && !clean_.contains(id)) node.unclean[id] = now_;
   }
+  node.ring_told = ring;
   node.ring_known = ring->members;
   node.changing = true;
   const auto quorum = static_cast<std::uint32_t>(nodes_.size() / 2 + 1);
@@ -237,10 +241,7 @@ void SimPool::install(SimNode& node, const std::shared_ptr<SimRing>& ring) {
   node.linked = std::move(linked);
   node.fenced = !view.quorate;
   node.changing = false;
-  if (view.quorate) {
-    node.proven_at = now_;
-    node.lease_until = now_ + kTiming.serve_lease;
-  }
+  node.proven_at = now_;
   step(node, ViewChange{view});
 }
 
