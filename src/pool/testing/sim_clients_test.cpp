@@ -124,12 +124,12 @@ void SimPool::believe(SimNode& node, const FileKey& key, const coherence::Outcom
     if (first) node.known.erase(key);
     learn(node, key, opened.restrictions);
     if (opened.kind != CacheKind::None) {
-      const auto [at, is_new] =
-          node.caches.try_emplace(cache_name(key, *open, opened.kind), opened.rights);
+      const SimCacheName name = cache_name(key, *open, opened.kind);
       // Made out while the lease was breaking: the client may have acknowledged since.
-      at->second = opened.break_in_progress
-                       ? static_cast<coherence::CacheRights>(at->second & opened.rights)
-                       : opened.rights;
+      if (!opened.break_in_progress) node.acknowledged.erase(name);
+      const auto kept = node.acknowledged.find(name);
+      const unsigned mask = kept == node.acknowledged.end() ? 7U : kept->second;
+      node.caches[name] = static_cast<coherence::CacheRights>(opened.rights & mask);
     }
   } else if (const auto* lock = std::get_if<coherence::Lock>(&request.body)) {
     const auto at = node.opens.find(lock->open);
@@ -209,8 +209,10 @@ void SimPool::duties(SimNode& node, bool all) {
     const auto open = node.opens.find(ack.open);
     if (open == node.opens.end()) continue;
     const auto cache = node.caches.find(cache_name(key, open->second.command, open->second.kind));
-    if (cache != node.caches.end())
+    if (cache != node.caches.end()) {
       cache->second = static_cast<coherence::CacheRights>(cache->second & ack.kept);
+      node.acknowledged[cache->first] = ack.kept;
+    }
     submit(node, key, ack);
   }
   while (!node.to_unlink.empty() && (all || chance(30))) {

@@ -68,6 +68,7 @@ struct SimNode {
   std::vector<std::pair<FileKey, ConfirmId>> confirms;
   std::map<OpenId, SimOpen> opens;
   std::map<SimCacheName, coherence::CacheRights> caches;
+  std::map<SimCacheName, coherence::CacheRights> acknowledged;  ///< by the last break
   std::map<RequestId, SimRequest> requests;
   std::map<FileKey, coherence::Restrictions> known;
   std::vector<coherence::AcknowledgeBreak> acks;
