@@ -24,6 +24,10 @@ class KernelClient(unittest.TestCase):
         share = self.server.share
         with open(os.path.join(share, "inside"), "w", encoding="ascii") as f:
             f.write("inside")
+        os.mkdir(os.path.join(share, "prepared"))
+        for number in range(2000):
+            with open(os.path.join(share, "prepared", "file-%04d" % number), "w", encoding="ascii"):
+                pass
         os.symlink("inside", os.path.join(share, "inside-link"))
         os.symlink("/etc/passwd", os.path.join(share, "outside-link"))
 
