@@ -32,8 +32,12 @@ NodeId SessionSpread::assign(const std::vector<Member>& members) {
 void SessionSpread::release(NodeId node) {
   const std::scoped_lock lock(mutex_);
   const auto known = assigned_.find(node);
-  if (known != assigned_.end() && known->second != 0 && --known->second == 0)
+  if (known == assigned_.end()) return;
+  if (known->second > 1) {
+    --known->second;
+  } else {
     assigned_.erase(known);
+  }
 }
 
 std::map<NodeId, std::uint32_t> SessionSpread::counts() const {

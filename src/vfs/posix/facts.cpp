@@ -50,12 +50,12 @@ Xattrs xattrs_of(const char* path, bool follow) {
     return out;
   }
   while (!names.empty()) {
-    const std::string_view name = names.substr(0, names.find('\0'));
+    const std::string name(names.substr(0, names.find('\0')));
     names.remove_prefix(name.size() + 1);
     if (name == kDosAttribXattr) out.dos_attrib = true;
     if (!name.starts_with("user.") || private_xattr(name)) continue;
-    const ssize_t value = follow ? ::getxattr(path, name.data(), nullptr, 0)
-                                 : ::lgetxattr(path, name.data(), nullptr, 0);
+    const ssize_t value = follow ? ::getxattr(path, name.c_str(), nullptr, 0)
+                                 : ::lgetxattr(path, name.c_str(), nullptr, 0);
     if (value <= 0) continue;
     if (out.ea_size_bytes == 0) out.ea_size_bytes = 4;
     out.ea_size_bytes +=
