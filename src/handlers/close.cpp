@@ -22,6 +22,7 @@ void drop_open(Server& server, session::Session& session,
   OpenState& state = state_of(*open);
   if (state.watch) server.notify().remove(state.watch);
   state.watch.reset();
+  if (state.wrote && state.open_file) state.open_file->show_write_time();
   if (std::exchange(state.counted_as_deleter, false)) --state.open_file->delete_openers;
   state.pipe.reset();
   state.enumeration.reset();
@@ -83,9 +84,11 @@ HandlerTask handle_close(Request& request) {
     const std::shared_ptr<ports::BackendFile> file = state_of(*open).file;
     const bool local = state_of(*open).share->backend->local();
     auto call = [file]() -> Result<ports::FileFacts> { return file->facts(); };
-    const Result<ports::FileFacts> facts =
+    Result<ports::FileFacts> facts =
         co_await offload(request.server, request.executor(), local, std::move(call));
     if (facts) {
+      if (state_of(*open).wrote && !open->closing) state_of(*open).open_file->show_write_time();
+      request.server.open_files().show_times(*facts, request.server.clock().wall());
       response.flags = wire::close_flags::kPostqueryAttrib;
       response.creation_time = facts->created;
       response.last_access_time = facts->accessed;

@@ -1,6 +1,7 @@
 #include "handlers/file_call.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "handlers/notify_hub.hpp"
 
@@ -66,6 +67,32 @@ Status keep_write_time(ports::BackendFile& file, const ports::Credentials& who,
   ports::BasicChange change;
   change.written = *set_time;
   return file.set_basic(who, change);
+}
+
+void delay_write_time(const FileOpen& target, NtTime now) {
+  constexpr std::uint64_t kDelayTicks = 20'000'000;  // 2 s
+  OpenState& state = target.state();
+  if (!state.open_file || state.user_set_write_time) return;
+  OpenFiles::Entry& entry = *state.open_file;
+  state.wrote = true;
+  const bool first = !std::exchange(state.write_time_triggered, true);
+  const std::uint64_t shown = entry.shown_write_ticks;
+  const std::uint64_t until = entry.shown_until_ticks;
+  const bool holds = shown != 0 && (until == 0 || now.ticks < until);
+  if (holds && !(first && until == 0)) return;
+  const NtTime show_until{first ? now.ticks + kDelayTicks : 0};
+  if (holds) {
+    entry.hold_write_time(NtTime{shown}, show_until);
+  } else if (const auto facts = target.file->facts()) {
+    entry.hold_write_time(facts->written, show_until);
+  }
+}
+
+void show_write_time(const FileOpen& target) {
+  OpenState& state = target.state();
+  state.write_time_triggered = true;
+  state.wrote = false;
+  if (state.open_file) state.open_file->show_write_time();
 }
 
 void report_change(Request& request, session::Open& open, std::uint32_t filter) {

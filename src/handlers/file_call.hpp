@@ -52,6 +52,13 @@ inline constexpr std::uint64_t kFileBytesMax = 0xFFFFFFF0000;
 [[nodiscard]] Status keep_write_time(ports::BackendFile& file, const ports::Credentials& who,
                                      std::optional<NtTime> set_time);
 
+/// Ahead of a write through `target`: what clients see of the write time stays as it is for now.
+/// The first write of an open shows after two seconds, the others when it closes (Samba before
+/// 4.22, Windows before 2022). Blocks: one statx for the first write of an open.
+void delay_write_time(const FileOpen& target, NtTime now);
+/// The file's own write time shows at once: sizes and times that are set, FLUSH.
+void show_write_time(const FileOpen& target);
+
 /// Tells the watches of this node that `open` changed.
 void report_change(Request& request, session::Open& open, std::uint32_t filter);
 

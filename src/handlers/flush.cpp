@@ -23,6 +23,7 @@ HandlerTask handle_flush(Request& request) {
     const Status done =
         co_await offload(request.server, request.executor(), false, std::move(call));
     if (!done) co_return done.error();
+    if (still_open(*target->open)) show_write_time(*target);
   }
   wire::encode(wire::FlushResponse{}, request.out);
   co_return NtStatus::Success;

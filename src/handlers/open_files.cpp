@@ -14,6 +14,7 @@ void OpenFiles::Tables::forget_place(const Entry& entry) {
 }
 
 OpenFiles::Entry::~Entry() {
+  show_write_time();
   const std::scoped_lock lock(tables_->mutex);
   tables_->forget_place(*this);
   // A new entry may have taken the slot since the last reference went.
@@ -24,6 +25,33 @@ OpenFiles::Entry::~Entry() {
 std::string OpenFiles::Entry::path() const {
   const std::scoped_lock lock(tables_->mutex);
   return path_;
+}
+
+void OpenFiles::Entry::show_write_time() {
+  if (shown_write_ticks.exchange(0) != 0) --tables_->held_times;
+  shown_until_ticks = 0;
+}
+
+void OpenFiles::Entry::hold_write_time(NtTime before, NtTime until) {
+  shown_until_ticks = until.ticks;
+  if (shown_write_ticks.exchange(before.ticks) == 0) ++tables_->held_times;
+}
+
+void OpenFiles::show_times(ports::FileFacts& facts, NtTime now) const {
+  if (tables_->held_times != 0) {
+    std::shared_ptr<Entry> entry;
+    {
+      const std::scoped_lock lock(tables_->mutex);
+      const auto slot = tables_->files.find(facts.key);
+      if (slot != tables_->files.end()) entry = slot->second.lock();
+    }
+    if (entry) {
+      const std::uint64_t shown = entry->shown_write_ticks;
+      const std::uint64_t until = entry->shown_until_ticks;
+      if (shown != 0 && (until == 0 || now.ticks < until)) facts.written = NtTime{shown};
+    }
+  }
+  facts.changed = facts.written;
 }
 
 std::shared_ptr<OpenFiles::Entry> OpenFiles::hold(const FileKey& key, const void* share,

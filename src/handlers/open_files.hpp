@@ -12,6 +12,8 @@
 #include <unordered_map>
 
 #include "base/ids.hpp"
+#include "base/time.hpp"
+#include "ports/backend.hpp"
 
 namespace flotilla::handlers {
 
@@ -29,6 +31,16 @@ class OpenFiles {
     /// Opens of this node that were granted DELETE: a directory that somebody may delete or rename
     /// keeps its entries' names ([MS-FSA] 2.1.5.15.11, sharing of the parent).
     std::atomic<int> delete_openers{0};
+    /// The write time that clients see while a write is not to show yet; 0: the file system's own.
+    /// Samba's and Windows' delayed write time: the first write through an open shows after two
+    /// seconds, later ones when it closes.
+    std::atomic<std::uint64_t> shown_write_ticks{0};
+    /// When shown_write_ticks ends to hold; 0: not before a close.
+    std::atomic<std::uint64_t> shown_until_ticks{0};
+    /// The file's own time shows again.
+    void show_write_time();
+    /// `before` goes on to be shown until `until` (0: until a close).
+    void hold_write_time(NtTime before, NtTime until);
 
    private:
     friend class OpenFiles;
@@ -48,6 +60,9 @@ class OpenFiles {
                                             std::string_view path);
   /// Every open of the file sees the new name from now on.
   void renamed(Entry& entry, std::string path);
+  /// `facts` with the times that clients are to see: the write time of a file that is being written
+  /// may be held back; the change time is the write time, as in Samba.
+  void show_times(ports::FileFacts& facts, NtTime now) const;
   /// Whether somebody has the directory `path` itself open with DELETE access.
   [[nodiscard]] bool open_for_delete(const void* share, std::string_view path) const;
   /// Whether anything below the directory `path` (not itself) is open.
@@ -59,6 +74,7 @@ class OpenFiles {
     std::mutex mutex;
     std::unordered_map<FileKey, std::weak_ptr<Entry>> files;
     std::multimap<Place, const Entry*> places;
+    std::atomic<int> held_times{0};  ///< entries with shown_write_ticks: mostly none
     void forget_place(const Entry& entry);
   };
   std::shared_ptr<Tables> tables_;  ///< entries may outlive the server

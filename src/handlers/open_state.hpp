@@ -56,6 +56,8 @@ struct OpenState final : session::Attachment {
   /// The client set the write time (or froze it) through this open: its writes put it back.
   /// [MS-FSA] 2.1.1.6 Open.UserSetModificationTime
   std::optional<NtTime> user_set_write_time;
+  bool write_time_triggered = false;  ///< a write came through this open: the next ones do not show
+  bool wrote = false;                 ///< its close shows the file's own write time
   std::optional<Enumeration> enumeration;
   std::shared_ptr<EnumerationTurn> enumeration_turn;
   std::shared_ptr<NotifyWatch> watch;  ///< CHANGE_NOTIFY's; removed from the hub on close

@@ -48,6 +48,8 @@ struct Scan {
   wire::FileInformationClass information_class{};
   bool single_entry = false;
   std::uint32_t room_bytes = 0;
+  const OpenFiles* open_files = nullptr;  ///< the server's, which outlives the blocking pool
+  NtTime now;
 };
 
 struct Scanned {
@@ -134,6 +136,7 @@ Scanned run(Scan scan) {
     }
     auto name = wire::utf16_of((*entry)->name);
     if (!name || !matches_folded(fold_case(*name), place.pattern)) continue;
+    scan.open_files->show_times((*entry)->facts, scan.now);
     if (!writer.append(wire_entry(**entry, std::move(*name)))) {
       place.cursor->unread();
       if (writer.count() == 0) result.status = NtStatus::InfoLengthMismatch;
@@ -230,6 +233,8 @@ HandlerTask handle_query_directory(Request& request) {
   scan.information_class = query.file_information_class;
   scan.single_entry = query.flags & flags::kReturnSingleEntry;
   scan.room_bytes = query.output_buffer_length;
+  scan.open_files = &request.server.open_files();
+  scan.now = request.server.clock().wall();
   const bool in_place = target->local && query.output_buffer_length <= kInlineBytesMax;
   auto call = [scan = std::move(scan)]() mutable { return run(std::move(scan)); };
   Scanned scanned = co_await offload(request.server, request.executor(), in_place, std::move(call));

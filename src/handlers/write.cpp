@@ -63,6 +63,7 @@ HandlerTask handle_write(Request& request) {
   // `write->data` borrows from the request, which lives as long as this coroutine.
   // The credentials are copied only where a time is to be put back.
   const std::optional<NtTime> set_time = target->state().user_set_write_time;
+  delay_write_time(*target, request.server.clock().wall());
   auto call = [file = target->file, offset = write->offset, data = write->data, through, set_time,
                who = set_time ? kernel_credentials(*request.session)
                               : ports::Credentials{}]() -> Status {

@@ -463,6 +463,8 @@ runtime::Task<NtStatus> settle(Request& request, Making& making) {
   }
   making.facts = *facts;
   const std::shared_ptr<session::Open> open = hang_up(request, making);
+  if (making.overwriting()) state_of(*open).open_file->show_write_time();
+  server.open_files().show_times(making.facts, server.clock().wall());
   making.link->attach(open);
   append_response(request, making, *open);
   report(request, making);

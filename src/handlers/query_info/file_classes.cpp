@@ -263,7 +263,9 @@ Result<InfoAnswer> query_file(Request& request, const FileOpen& target, const Fi
   const std::string& path = refresh_path(*target.open);
   const OpenState& state = target.state();
   const bool delete_pending = state.open_file && state.open_file->delete_pending;
-  const View view{*target.open, data.facts, path, delete_pending, request.session->dialect};
+  ports::FileFacts facts = data.facts;
+  request.server.open_files().show_times(facts, request.server.clock().wall());
+  const View view{*target.open, facts, path, delete_pending, request.session->dialect};
   return answer_of(c, view, query.output_buffer_length);
 }
 

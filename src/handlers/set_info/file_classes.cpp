@@ -82,7 +82,10 @@ SetInfoTask set_basic(Request& request, FileOpen target, ByteView buffer) {
   const auto written_now =
       co_await offload(request.server, request.executor(), target.local, std::move(call));
   if (!written_now) co_return written_now.error();
-  hold_write_time(target.state(), info->last_write_time, *written_now);
+  if (still_open(*target.open)) {
+    show_write_time(target);
+    hold_write_time(target.state(), info->last_write_time, *written_now);
+  }
   if (change.attributes) target.open->file_attributes = *change.attributes;
   std::uint32_t what = 0;
   if (change.attributes) what |= filter::kAttributes;
@@ -121,6 +124,7 @@ SetInfoTask set_size(Request& request, FileOpen target, ByteView buffer, bool al
       co_await offload(request.server, request.executor(), target.local, std::move(call));
   ticket->release();
   if (!done) co_return done.error();
+  if (still_open(*target.open)) show_write_time(target);
   report_change(request, *target.open, wire::notify_filter::kSize);
   co_return NtStatus::Success;
 }
