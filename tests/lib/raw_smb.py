@@ -236,9 +236,12 @@ class Raw:
         return blob.getData()
 
     def second_token(self, challenge, user="tester", password="Secret123"):
-        """(token, session key) for the server's SPNEGO challenge."""
-        type2 = spnego.SPNEGO_NegTokenResp(challenge)["ResponseToken"]
+        """(token, session key) for the server's challenge, in SPNEGO or bare."""
+        bare = challenge.startswith(b"NTLMSSP")  # a server answers as it was asked
+        type2 = challenge if bare else spnego.SPNEGO_NegTokenResp(challenge)["ResponseToken"]
         type3, key = ntlm.getNTLMSSPType3(self.type1, type2, user, password, "")
+        if bare:
+            return type3.getData(), key
         blob = spnego.SPNEGO_NegTokenResp()
         blob["ResponseToken"] = type3.getData()
         return blob.getData(), key
