@@ -241,7 +241,6 @@ void SimPool::install(SimNode& node, const std::shared_ptr<SimRing>& ring) {
   node.linked = std::move(linked);
   node.fenced = !view.quorate;
   node.changing = false;
-  node.proven_at = now_;
   step(node, ViewChange{view});
 }
 
