@@ -974,8 +974,6 @@ class Hostile(unittest.TestCase):
         count = dropped = 0
         while time.monotonic() < end:
             if c is None:
-                if dropped % 16 == 15:
-                    self.one_visit()
                 c = smb.client(self.server.port, dialect=rng.choice((0x0202, 0x0210, 0x0210, 0x0210)), timeout=5)
                 bodies = self.valid_frames(c)
             if rng.random() < 0.15:  # the whole message, header and all
