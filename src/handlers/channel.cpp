@@ -43,9 +43,7 @@ ServerChannel::~ServerChannel() { server_.channels_count.fetch_sub(1, std::memor
 
 void ServerChannel::disconnect(std::string_view reason) {
   if (!sink_) return;
-  log::info("connection {} from {}: disconnected: {}", facts_.id.raw(), facts_.peer_address,
-            reason);
-  sink_->disconnect(reason);
+  sink_->disconnect(reason);  // the front writes the line that says why
 }
 
 void ServerChannel::on_frame(Bytes frame) {
