@@ -17,6 +17,7 @@
 #include "flotilla/pool_node.hpp"
 #include "flotilla/status_document.hpp"
 #include "flotilla/system_ports.hpp"
+#include "handlers/orphans.hpp"
 #include "handlers/server.hpp"
 #include "pool/embedded/embedded_engine.hpp"
 #include "runtime/blocking_pool.hpp"
@@ -148,6 +149,7 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
                            .blocking = blocking,
                            .shares = std::move(*shares),
                            .interfaces = &network_interfaces});
+  handlers::remove_orphans(server);
 
   front::LocalPlacement local;
   front::FrontOptions options;

@@ -37,7 +37,9 @@ runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const
   if (outcome.status != NtStatus::Success || closed == nullptr || !closed->unlink) co_return;
   ports::Backend* const backend = share.backend.get();
   const std::string path = closed->path;
-  auto call = [backend, who, path, key, directory]() -> Status {
+  auto call = [&server, backend, who, path, key, directory]() -> Status {
+    // Asked as late as possible: after a hang the name may be somebody else's file.
+    if (!server.engine().serving()) return fail(NtStatus::DeviceNotReady);
     Status done = backend->remove(who, path, key, directory);
     if (!done && done.error() == NtStatus::AccessDenied) {
       // Whoever asked for the deletion was allowed to; the last one to close need not be.
