@@ -23,7 +23,7 @@ constexpr std::size_t kPumpBytesMax = 4U << 20;
 constexpr std::size_t kPipeBytes = 1U << 20;
 constexpr std::size_t kPipesKept = 16;
 constexpr std::size_t kUntrustedStartBytes = 4U << 10;
-constexpr std::size_t kTrustedStartBytes = 2U << 20;
+constexpr std::size_t kTrustedStartBytes = 9U << 20;  // all that a cached buffer holds
 
 /// One per thread: a connection that waits for input owns no read buffer.
 MutableBytes scratch() {

@@ -6,9 +6,12 @@
 #include "base/log.hpp"
 #include "handlers/close.hpp"
 #include "handlers/dispatch.hpp"
+#include "handlers/open_link.hpp"
 #include "handlers/open_state.hpp"
+#include "handlers/session_channels.hpp"
 #include "handlers/session_table.hpp"
 #include "ports/clock.hpp"
+#include "runtime/buffer_cache.hpp"
 #include "wire/smb2.hpp"
 
 namespace flotilla::handlers {
@@ -59,6 +62,17 @@ void ServerChannel::on_closed() {
   std::vector<SessionId> ids;
   for (const auto& [id, entry] : sessions_) ids.push_back(id);
   for (const SessionId id : ids) {
+    const std::shared_ptr<session::Session> session = find_session(id)->session;
+    if (find_session(id)->binding || !channels_of(*session).remove(this)) {
+      sessions_.erase(id);  // the session lives on through its other channels
+      std::vector<std::shared_ptr<session::Open>> opens;
+      for (const auto& [volatile_id, open] : session->opens) opens.push_back(open);
+      for (const auto& open : opens) {
+        auto* const link = static_cast<OpenLink*>(state_of(*open).events.get());
+        if (link != nullptr) link->retry_break(this);
+      }
+      continue;
+    }
     runtime::spawn([](std::shared_ptr<ServerChannel> self, SessionId which) -> runtime::Task<void> {
       co_await self->close_session(which);
     }(shared_from_this(), id));
@@ -67,18 +81,25 @@ void ServerChannel::on_closed() {
 
 bool ServerChannel::has_valid_session() const {
   for (const auto& [id, entry] : sessions_) {
-    if (entry->session->state != session::SessionState::InProgress) return true;
+    if (entry->session->state != session::SessionState::InProgress && !entry->binding) return true;
   }
   return false;
 }
 
 runtime::Task<void> ServerChannel::process(std::shared_ptr<ServerChannel> self, Bytes frame) {
+  ByteView messages = frame;
+  SessionId sealed_by;
+  ReplyFrame reply;
   switch (wire::kind_of(frame)) {
     case wire::PacketKind::Smb2:
       break;
-    case wire::PacketKind::Transform:
-      self->disconnect("a sealed message, but encryption was not negotiated");
-      co_return;
+    case wire::PacketKind::Transform: {
+      const auto opened = self->unseal(frame, reply);
+      if (!opened) co_return;
+      messages = *opened;
+      sealed_by = wire::TransformHeader::decode(frame)->session_id;
+      break;
+    }
     default:
       self->disconnect("bytes that are no SMB2 message");
       co_return;
@@ -87,17 +108,20 @@ runtime::Task<void> ServerChannel::process(std::shared_ptr<ServerChannel> self, 
     self->disconnect("a message too large for a client that is not authenticated");
     co_return;
   }
-  const auto parts = session::split_frame(frame);
+  const auto parts = session::split_frame(messages);
   if (!parts) {
     self->disconnect(parts.error());
     co_return;
   }
   Chain chain;
-  ReplyFrame reply;
   for (std::size_t i = 0; i < parts->size(); ++i) {
     const session::CompoundPart& part = (*parts)[i];
+    if (reply.sealing() && !part.related && part.header.session_id != sealed_by) {
+      self->disconnect("a sealed message of another session than its TRANSFORM header says");
+      co_return;
+    }
     if (part.header.command == wire::Command::Cancel) {
-      self->cancel(part.header, part.message);
+      self->cancel(part.header, part.message, reply.sealing() != nullptr);
       continue;
     }
     if (part.header.command == wire::Command::Negotiate) {
@@ -120,7 +144,8 @@ runtime::Task<void> ServerChannel::process(std::shared_ptr<ServerChannel> self, 
                     .last_in_compound = i + 1 == parts->size(),
                     .out = new_reply(),
                     .reply = &reply,
-                    .signer = nullptr};
+                    .signer = nullptr,
+                    .sealed = reply.sealing() != nullptr};
     const NtStatus status = co_await self->carry_out(request, part);
     if (request.is_async) self->async_.erase(request.header.message_id.raw());
     chain.status = status;
@@ -128,13 +153,16 @@ runtime::Task<void> ServerChannel::process(std::shared_ptr<ServerChannel> self, 
     self->finish(request, status);
   }
   if (!reply.empty() && self->sink_) self->sink_->send(reply.take());
+  runtime::recycle_buffer(std::move(frame));
 }
 
 runtime::Task<NtStatus> ServerChannel::carry_out(Request& request,
                                                  const session::CompoundPart& part) {
   wire::Smb2Header& header = request.header;
   if (part.related) {
-    // [MS-SMB2] 3.3.5.2.7.2: SessionId and TreeId are those of the request before.
+    // [MS-SMB2] 3.3.5.2.7.2: SessionId and TreeId are those of the request before; where that had
+    // no session, there is none to take.
+    if (request.chain.status == NtStatus::UserSessionDeleted) co_return NtStatus::InvalidParameter;
     header.session_id = request.chain.session;
     header.tree_id = request.chain.tree;
   } else {
@@ -143,8 +171,13 @@ runtime::Task<NtStatus> ServerChannel::carry_out(Request& request,
   }
   request.chain.session = header.session_id;
   request.chain.tree = header.tree_id;
-  if (const NtStatus bad = verify(request); bad != NtStatus::Success) co_return bad;
   if (part.malformed) co_return NtStatus::InvalidParameter;
+  if (!request.sealed) {
+    if (const NtStatus bad = verify(request); bad != NtStatus::Success) co_return bad;
+  }
+  if (static_cast<std::uint16_t>(header.command) >= wire::kCommandCount) {
+    co_return NtStatus::InvalidParameter;
+  }
   if (const NtStatus bad = locate(request); bad != NtStatus::Success) co_return bad;
   if ((facts_.server_capabilities & wire::capability::kLargeMtu) != 0 &&
       !charge_covers_payload(header, part.message)) {
@@ -156,30 +189,70 @@ runtime::Task<NtStatus> ServerChannel::carry_out(Request& request,
   co_return status;
 }
 
+/// [MS-SMB2] 3.3.5.2.1.1 Decrypting the Message.
+std::optional<ByteView> ServerChannel::unseal(Bytes& frame, ReplyFrame& reply) {
+  const auto header = wire::TransformHeader::decode(frame);
+  const auto entry = header ? find_session(header->session_id) : nullptr;
+  if (!entry || entry->binding || !entry->session->channels ||
+      !channels_of(*entry->session).sealing) {
+    disconnect("a sealed message of a session that has no keys");
+    return std::nullopt;
+  }
+  const std::shared_ptr<SessionSealing> sealing = channels_of(*entry->session).sealing;
+  const auto opened = sealing->open(frame);
+  if (!opened) {
+    disconnect(opened.error());
+    return std::nullopt;
+  }
+  if (wire::kind_of(*opened) != wire::PacketKind::Smb2) {
+    disconnect("a sealed message that is no SMB2 message");
+    return std::nullopt;
+  }
+  reply.seal_with(sealing);
+  return *opened;
+}
+
 /// [MS-SMB2] 3.3.5.2.4 Verifying the Signature.
 NtStatus ServerChannel::verify(Request& request) {
   const wire::Smb2Header& header = request.header;
   if (header.session_id.raw() == 0) return NtStatus::Success;
   const auto entry = find_session(header.session_id);
   if (!header.is_signed()) {
+    // Who shares a session among connections proves each time that it is his.
+    const bool shared = entry && header.command == wire::Command::SessionSetup &&
+                        (entry->binding || channels_of(*entry->session).list.size() > 1);
+    if (shared) return NtStatus::AccessDenied;
     if (entry && entry->signer && entry->session->signing_required &&
         entry->session->state != session::SessionState::InProgress) {
       return NtStatus::AccessDenied;
     }
     return NtStatus::Success;
   }
+  if (!entry && header.command == wire::Command::SessionSetup) {
+    // A binding is signed with the session's key, and so are its refusals: its client believes no
+    // others. The handler judges the rest.
+    const auto known = server_.sessions().find(header.session_id);
+    const auto session = known && known->executor == &executor_ ? known->session.lock() : nullptr;
+    if (session && channels_of(*session).signer &&
+        channels_of(*session).signer->verify(request.message)) {
+      request.signer = channels_of(*session).signer;
+    }
+    return NtStatus::Success;
+  }
   if (!entry) return NtStatus::UserSessionDeleted;
-  if (!entry->signer) {
+  const std::shared_ptr<const crypto::Signer> signer =
+      entry->binding ? channels_of(*entry->session).signer : entry->signer;
+  if (!signer) {
     // A client that signs a SESSION_SETUP leg before there is a key is told so by its handler.
     return header.command == wire::Command::SessionSetup ? NtStatus::Success
                                                          : NtStatus::AccessDenied;
   }
-  if (!entry->signer->verify(request.message)) {
+  if (!signer->verify(request.message)) {
     log::warn("connection {} from {}: {} with a bad signature, session {:x}", facts_.id.raw(),
               facts_.peer_address, wire::name_of(header.command), header.session_id.raw());
     return NtStatus::AccessDenied;
   }
-  request.signer = entry->signer;
+  request.signer = signer;
   return NtStatus::Success;
 }
 
@@ -189,7 +262,7 @@ NtStatus ServerChannel::locate(Request& request) {
   const CommandRule& rule = rule_of(header.command);
   if (!rule.needs_session) return NtStatus::Success;
   const auto entry = find_session(header.session_id);
-  if (!entry || entry->session->state == session::SessionState::InProgress) {
+  if (!entry || entry->binding || entry->session->state == session::SessionState::InProgress) {
     return NtStatus::UserSessionDeleted;
   }
   session::Session& session = *entry->session;
@@ -200,6 +273,7 @@ NtStatus ServerChannel::locate(Request& request) {
   if (session.state == session::SessionState::Expired && !rule.while_expired) {
     return NtStatus::NetworkSessionExpired;
   }
+  if (session.encrypt_required && !request.sealed) return NtStatus::AccessDenied;
   request.session = entry->session;
   if (!rule.needs_tree) return NtStatus::Success;
   const auto tree = session.trees.find(header.tree_id);
@@ -207,6 +281,10 @@ NtStatus ServerChannel::locate(Request& request) {
     // A lease acknowledgment needs no tree of its own: [MS-SMB2] 3.3.5.22.2.
     return header.command == wire::Command::OplockBreak ? NtStatus::Success
                                                         : NtStatus::NetworkNameDeleted;
+  }
+  if (!request.sealed &&
+      share_of(*tree->second).config.encryption == ports::EncryptionMode::Required) {
+    return NtStatus::AccessDenied;
   }
   request.tree = tree->second;
   return NtStatus::Success;
@@ -242,12 +320,19 @@ void ServerChannel::finish(Request& request, NtStatus status) {
     // The final answer of an authentication is signed, so that the client can trust it.
     if (status == NtStatus::Success && entry) signer = entry->signer;
   }
-  if (signer) header.flags |= wire::header_flags::kSigned;
+  if (request.sealed) signer.reset();
+  // A client that signs believes no unsigned answer but one: that its keys mean nothing here, which
+  // nobody can sign. It wants the flag all the same.
+  const bool keyless = status == NtStatus::UserSessionDeleted && asked.is_signed();
+  if (signer || (keyless && !request.sealed)) header.flags |= wire::header_flags::kSigned;
   header.encode_at(std::span<std::uint8_t, wire::kSmb2HeaderSize>(
       request.out.data() + kFramePrefixBytes, wire::kSmb2HeaderSize));
   if (status == NtStatus::MoreProcessingRequired && entry &&
-      entry->session->state == session::SessionState::InProgress) {
-    entry->preauth.add(ByteView(request.out).subspan(kFramePrefixBytes));
+      (entry->binding || entry->session->state == session::SessionState::InProgress)) {
+    const MutableBytes message = MutableBytes(request.out).subspan(kFramePrefixBytes);
+    if (signer) signer->sign(message);  // the hash covers the signature
+    signer.reset();
+    entry->preauth.add(message);
   }
   request.reply->append(std::move(request.out), std::move(signer));
 }
@@ -275,7 +360,8 @@ void ServerChannel::begin_async(Request& request, std::function<void()> on_cance
       append_error_body(out);
       header.encode_at(std::span<std::uint8_t, wire::kSmb2HeaderSize>(
           out.data() + kFramePrefixBytes, wire::kSmb2HeaderSize));
-      sink_->send(std::move(out));
+      const std::shared_ptr<SessionSealing>& sealing = request.reply->sealing();
+      sink_->send(sealing ? sealing->seal(std::move(out)) : std::move(out));
     }
   }
   if (!sink_) return on_cancel();  // nobody is there any more to wait for it
@@ -283,9 +369,9 @@ void ServerChannel::begin_async(Request& request, std::function<void()> on_cance
 }
 
 /// [MS-SMB2] 3.3.5.16 Receiving an SMB2 CANCEL Request. It is never answered.
-void ServerChannel::cancel(const wire::Smb2Header& header, ByteView message) {
+void ServerChannel::cancel(const wire::Smb2Header& header, ByteView message, bool sealed) {
   const auto entry = find_session(header.session_id);
-  if (entry && entry->signer) {
+  if (entry && entry->signer && !sealed) {
     if (header.is_signed() ? !entry->signer->verify(message) : entry->session->signing_required) {
       return;
     }
@@ -320,16 +406,27 @@ runtime::Task<void> ServerChannel::close_session(SessionId id) {
   const auto entry = find_session(id);
   if (!entry) co_return;
   sessions_.erase(id);
-  server_.sessions().remove(id);
-  const std::shared_ptr<session::Session> session = entry->session;
-  session->state = session::SessionState::Expired;
   cancel_where([id](const AsyncEntry& waiting) { return waiting.session == id; });
-  server_.trees_count.fetch_sub(static_cast<std::uint32_t>(session->trees.size()),
-                                std::memory_order_relaxed);
+  co_await end_session(server_, executor_, entry->session);
+}
+
+runtime::Task<void> ServerChannel::end_session(Server& server, runtime::Executor& executor,
+                                               std::shared_ptr<session::Session> session) {
+  const SessionId id = session->id;
+  server.sessions().remove(id);
+  session->state = session::SessionState::Expired;
+  for (const auto& weak : std::exchange(channels_of(*session).list, {})) {
+    const auto channel = weak.lock();
+    if (!channel) continue;
+    channel->sessions_.erase(id);
+    channel->cancel_where([id](const AsyncEntry& waiting) { return waiting.session == id; });
+  }
+  server.trees_count.fetch_sub(static_cast<std::uint32_t>(session->trees.size()),
+                               std::memory_order_relaxed);
   session->trees.clear();
   while (!session->opens.empty()) {
     const std::shared_ptr<session::Open> open = session->opens.begin()->second;
-    co_await close_open(server_, executor_, session, open);
+    co_await end_open(server, executor, session, open);
   }
 }
 
@@ -339,9 +436,13 @@ runtime::Task<void> ServerChannel::close_tree(std::shared_ptr<session::Session> 
   if (session->trees.erase(id) == 0) co_return;
   server_.trees_count.fetch_sub(1, std::memory_order_relaxed);
   const SessionId session_id = session->id;
-  cancel_where([session_id, id](const AsyncEntry& waiting) {
-    return waiting.session == session_id && waiting.tree == id;
-  });
+  for (const auto& weak : channels_of(*session).list) {
+    const auto channel = weak.lock();
+    if (!channel) continue;
+    channel->cancel_where([session_id, id](const AsyncEntry& waiting) {
+      return waiting.session == session_id && waiting.tree == id;
+    });
+  }
   std::vector<std::shared_ptr<session::Open>> opens;
   for (const auto& [volatile_id, open] : session->opens) {
     if (open->tree == id) opens.push_back(open);
@@ -351,7 +452,7 @@ runtime::Task<void> ServerChannel::close_tree(std::shared_ptr<session::Session> 
   }
 }
 
-void ServerChannel::send_notification(Bytes frame) {
+void ServerChannel::send_notification(Bytes frame, SessionSealing* sealing) {
   if (!sink_) return;
   wire::Smb2Header header;
   header.command = wire::Command::OplockBreak;
@@ -359,7 +460,7 @@ void ServerChannel::send_notification(Bytes frame) {
   header.message_id = MessageId{~std::uint64_t{0}};
   header.encode_at(std::span<std::uint8_t, wire::kSmb2HeaderSize>(frame.data() + kFramePrefixBytes,
                                                                   wire::kSmb2HeaderSize));
-  sink_->send(std::move(frame));
+  sink_->send(sealing != nullptr ? sealing->seal(std::move(frame)) : std::move(frame));
 }
 
 }  // namespace flotilla::handlers

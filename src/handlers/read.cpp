@@ -5,6 +5,7 @@
 
 #include "handlers/file_call.hpp"
 #include "handlers/pipe.hpp"
+#include "runtime/buffer_cache.hpp"
 #include "wire/read_write.hpp"
 
 namespace flotilla::handlers {
@@ -19,6 +20,15 @@ void finish(Request& request, std::size_t data_bytes) {
       std::span<std::uint8_t, wire::ReadResponse::kFixedSize>(request.out.data() + kBodyOffset,
                                                               wire::ReadResponse::kFixedSize),
       static_cast<std::uint32_t>(data_bytes));
+}
+
+/// Room for `data_bytes` in the answer, from a frame that was sent before where there is one. What
+/// it held is overwritten or cut off by finish().
+MutableBytes make_room(Request& request, std::size_t data_bytes) {
+  Bytes frame = runtime::take_buffer(kDataAt + data_bytes);
+  std::copy(request.out.begin(), request.out.begin() + kBodyOffset, frame.begin());
+  request.out = std::move(frame);
+  return {request.out.data() + kDataAt, data_bytes};
 }
 
 /// READ on a pipe waits for a message; CANCEL and CLOSE end the wait.
@@ -74,8 +84,7 @@ HandlerTask handle_read(Request& request) {
   if (!ticket) co_return ticket.error();
   std::size_t got = 0;
   if (read->length > 0) {
-    request.out.resize(kDataAt + read->length);
-    const MutableBytes into(request.out.data() + kDataAt, read->length);
+    const MutableBytes into = make_room(request, read->length);
     const auto cached = target->file->try_read(read->offset, into);
     if (!cached) {
       request.out.resize(kBodyOffset);
