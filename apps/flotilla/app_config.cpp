@@ -42,6 +42,20 @@ void read_dialect(TomlTable& table, std::string_view key, std::uint16_t& into) {
   table.bad(*table.node(key), key, "\"2.0.2\", \"2.1\", \"3.0\", \"3.0.2\" or \"3.1.1\"");
 }
 
+void read_encryption(TomlTable& table, ports::EncryptionMode& into) {
+  static constexpr std::string_view kModes[] = {"off", "enabled", "desired", "required"};
+  std::string text;
+  table.text("encryption", text);
+  if (text.empty()) return;
+  const auto* const found = std::find(std::begin(kModes), std::end(kModes), text);
+  if (found != std::end(kModes)) {
+    into = static_cast<ports::EncryptionMode>(found - std::begin(kModes));
+  } else {
+    table.bad(*table.node("encryption"), "encryption",
+              "\"off\", \"enabled\", \"desired\" or \"required\"");
+  }
+}
+
 void read_server(TomlTable table, AppConfig& config) {
   ports::ServerConfig& server = config.server;
   table.text("name", server.server_name);
@@ -56,6 +70,9 @@ void read_server(TomlTable table, AppConfig& config) {
   } else if (!signing.empty() && signing != "required") {
     table.bad(*table.node("signing"), "signing", "\"enabled\" or \"required\"");
   }
+  read_encryption(table, server.encryption);
+  table.flag("multichannel", server.multichannel);
+  table.flag("change_notify", server.change_notify);
   table.number("credits_max", server.credits_max, 32, 65535);
   table.number("transaction_bytes_max", server.transaction_bytes_max, 65536, 8 << 20);
   table.number("connections_max", server.connections_max, 1, 1000000);
@@ -68,6 +85,12 @@ void read_server(TomlTable table, AppConfig& config) {
   seconds = server.break_timeout.count() / 1000;
   table.number("break_timeout_s", seconds, 1, 3600);
   server.break_timeout = std::chrono::seconds(seconds);
+  seconds = server.durable_timeout.count() / 1000;
+  table.number("durable_timeout_s", seconds, 1, 86400);
+  server.durable_timeout = std::chrono::seconds(seconds);
+  seconds = std::max(seconds, std::int64_t{server.durable_timeout_max.count() / 1000});
+  table.number("durable_timeout_max_s", seconds, 1, 86400);
+  server.durable_timeout_max = std::chrono::seconds(seconds);
   table.flag("leases", server.leases);
   table.number("threads", config.threads, 0, 255);
 
@@ -111,6 +134,7 @@ ports::ShareConfig read_share(TomlTable table, const toml::node& at) {
   table.flag("hidden", share.hidden);
   table.texts("valid_users", share.valid_users);
   table.text("volume", share.volume);
+  read_encryption(table, share.encryption);
   if (share.name.empty()) table.bad(at, "name", "the share's name");
   if (share.path.empty()) table.bad(at, "path", "the directory to share");
   table.finish();
@@ -267,6 +291,11 @@ std::expected<void, Message> check(const AppConfig& config) {
       return std::unexpected("share \"" + share.name + "\" is there twice (IPC$ is built in)");
     }
     seen.push_back(folded);
+    if (share.encryption == ports::EncryptionMode::Required &&
+        config.server.encryption == ports::EncryptionMode::Off) {
+      return std::unexpected("share \"" + share.name +
+                             "\" requires encryption, which [server] encryption = \"off\" forbids");
+    }
     std::error_code error;
     if (!std::filesystem::is_directory(share.path, error)) {
       return std::unexpected("share \"" + share.name + "\": expected a directory at " + share.path +

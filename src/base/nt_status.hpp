@@ -70,6 +70,7 @@ namespace flotilla {
   X(PipeBusy, 0xC00000AE)                           \
   X(PipeDisconnected, 0xC00000B0)                   \
   X(IoTimeout, 0xC00000B5)                          \
+  X(FileForcedClosed, 0xC00000B6)                   \
   X(FileIsADirectory, 0xC00000BA)                   \
   X(NotSupported, 0xC00000BB)                       \
   X(BadNetworkName, 0xC00000CC)                     \
@@ -103,6 +104,7 @@ namespace flotilla {
   X(ObjectidNotFound, 0xC00002F0)                   \
   X(NotAReparsePoint, 0xC0000275)                   \
   X(IoReparseTagNotHandled, 0xC0000279)             \
+  X(RequestOutOfSequence, 0xC000042A)               \
   X(FileNotAvailable, 0xC0000467)                   \
   X(InvalidLockRange, 0xC00001A1)                   \
   X(FsDriverRequired, 0xC000019C)                   \

@@ -82,6 +82,8 @@ Verdict try_open(Turn& turn, NodeId from, RequestId request, const Open& open, b
       (!again && known_open(file, open.open))) {
     return {false, NtStatus::InvalidParameter};
   }
+  // Who has waited for the open that took the file with it comes after the deletion.
+  if (file.unlinking && again) return {true, NtStatus::Success};
   if (file.delete_pending || file.unlinking) return {false, NtStatus::DeletePending};
   if (file.opens.size() >= turn.limits.opens_per_file_max) {
     return {false, NtStatus::InsufficientResources};

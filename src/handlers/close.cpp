@@ -1,6 +1,7 @@
 #include "handlers/close.hpp"
 
 #include "base/log.hpp"
+#include "handlers/durable/durable_opens.hpp"
 #include "handlers/engine_call.hpp"
 #include "handlers/lease_index.hpp"
 #include "handlers/open_state.hpp"
@@ -10,22 +11,45 @@
 
 namespace flotilla::handlers {
 
-void drop_open(Server& server, session::Session& session,
-               const std::shared_ptr<session::Open>& open) {
-  if (open->closing) return;
-  open->closing = true;
-  session.opens.erase(open->id.volatile_id);
+void release_open(Server& server, session::Open& open) {
+  open.closing = true;
   server.opens_count.fetch_sub(1, std::memory_order_relaxed);
-  if (open->cache_kind == coherence::CacheKind::Lease) {
-    server.leases().release(open->client_guid, open->lease_key, open->open_id);
+  if (open.cache_kind == coherence::CacheKind::Lease) {
+    server.leases().release(open.client_guid, open.lease_key, open.open_id);
   }
-  OpenState& state = state_of(*open);
+  OpenState& state = state_of(open);
   if (state.watch) server.notify().remove(state.watch);
   state.watch.reset();
   if (state.wrote && state.open_file) state.open_file->show_write_time();
   if (std::exchange(state.counted_as_deleter, false)) --state.open_file->delete_openers;
+  if (!state.durable.create_guid.is_zero()) {
+    server.durable().forget_guid(open.client_guid, state.durable.create_guid);
+  }
   state.pipe.reset();
   state.enumeration.reset();
+}
+
+void drop_open(Server& server, session::Session& session,
+               const std::shared_ptr<session::Open>& open) {
+  if (open->closing) return;
+  session.opens.erase(open->id.volatile_id);
+  release_open(server, *open);
+}
+
+runtime::Task<void> end_open(Server& server, runtime::Executor& executor,
+                             std::shared_ptr<session::Session> session,
+                             std::shared_ptr<session::Open> open) {
+  if (!survives_disconnect(*open)) {
+    co_await close_open(server, executor, session, open);
+    co_return;
+  }
+  session->opens.erase(open->id.volatile_id);
+  OpenState& state = state_of(*open);
+  if (state.watch) server.notify().remove(state.watch);
+  state.watch.reset();
+  if (state.wrote && state.open_file) state.open_file->show_write_time();
+  state.enumeration.reset();
+  server.durable().detach(open, kernel_credentials(*session), executor, state.durable.timeout);
 }
 
 runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const Share& share,

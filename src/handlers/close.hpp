@@ -17,6 +17,15 @@ runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
                                std::shared_ptr<session::Session> session,
                                std::shared_ptr<session::Open> open);
 
+/// The session of the open goes, or its connection has: a durable open is kept for its client,
+/// every other one is closed. Spec    [MS-SMB2] 3.3.7.1 Handling Loss of a Connection
+runtime::Task<void> end_open(Server& server, runtime::Executor& executor,
+                             std::shared_ptr<session::Session> session,
+                             std::shared_ptr<session::Open> open);
+
+/// Releases what hangs on an open that is in no session (any more).
+void release_open(Server& server, session::Open& open);
+
 /// Takes it out of its session and releases what hangs on it, without a word to the engine: the
 /// engine has revoked it.
 void drop_open(Server& server, session::Session& session,

@@ -1,13 +1,18 @@
 #include "handlers/lease_index.hpp"
 
+#include <algorithm>
+
+#include "handlers/open_link.hpp"
+
 namespace flotilla::handlers {
 
 bool LeaseIndex::claim(const ClientGuid& client, const LeaseKey& key, const FileKey& file,
-                       OpenId open) {
+                       OpenId open, const std::shared_ptr<OpenLink>& link) {
   const std::scoped_lock lock(mutex_);
   const auto [found, fresh] = leases_.try_emplace({client, key}, Lease{file, {}});
   if (found->second.file != file) return false;
-  found->second.opens.insert(open);
+  found->second.opens[open] = link;
+  std::erase(timed_out_, Name{client, key});
   return true;
 }
 
@@ -24,7 +29,30 @@ std::optional<LeaseIndex::Place> LeaseIndex::find(const ClientGuid& client,
   const std::scoped_lock lock(mutex_);
   const auto found = leases_.find({client, key});
   if (found == leases_.end()) return std::nullopt;
-  return Place{found->second.file, *found->second.opens.begin()};
+  return Place{found->second.file, found->second.opens.begin()->first};
+}
+
+std::shared_ptr<OpenLink> LeaseIndex::attached_link(const ClientGuid& client,
+                                                    const LeaseKey& key) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = leases_.find({client, key});
+  if (found == leases_.end()) return nullptr;
+  for (const auto& [open, weak] : found->second.opens) {
+    const std::shared_ptr<OpenLink> link = weak.lock();
+    if (link && link->attached()) return link;
+  }
+  return nullptr;
+}
+
+void LeaseIndex::timed_out(const ClientGuid& client, const LeaseKey& key) {
+  const std::scoped_lock lock(mutex_);
+  timed_out_.emplace_back(client, key);
+  if (timed_out_.size() > kTimedOutKept) timed_out_.pop_front();
+}
+
+bool LeaseIndex::has_timed_out(const ClientGuid& client, const LeaseKey& key) const {
+  const std::scoped_lock lock(mutex_);
+  return std::ranges::find(timed_out_, Name{client, key}) != timed_out_.end();
 }
 
 }  // namespace flotilla::handlers

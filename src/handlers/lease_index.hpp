@@ -2,15 +2,18 @@
 // state itself is the engine's; this only finds it. Thread-safe.
 #pragma once
 
+#include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "base/ids.hpp"
 
 namespace flotilla::handlers {
+
+class OpenLink;
 
 class LeaseIndex {
  public:
@@ -21,17 +24,27 @@ class LeaseIndex {
   /// Spec    [MS-SMB2] 3.3.5.9.8 Handling the SMB2_CREATE_REQUEST_LEASE Create Context
   /// Output  false: the client uses this key for another file already: InvalidParameter
   [[nodiscard]] bool claim(const ClientGuid& client, const LeaseKey& key, const FileKey& file,
-                           OpenId open);
+                           OpenId open, const std::shared_ptr<OpenLink>& link);
   void release(const ClientGuid& client, const LeaseKey& key, OpenId open);
   [[nodiscard]] std::optional<Place> find(const ClientGuid& client, const LeaseKey& key) const;
+  /// A link of the lease whose client can be asked; null where all of its opens are detached.
+  [[nodiscard]] std::shared_ptr<OpenLink> attached_link(const ClientGuid& client,
+                                                        const LeaseKey& key) const;
+  /// The lease's break was not acknowledged in time and its opens are fenced: an acknowledgment
+  /// that comes yet is Unsuccessful (no break is in progress), as if the lease were still there.
+  void timed_out(const ClientGuid& client, const LeaseKey& key);
+  [[nodiscard]] bool has_timed_out(const ClientGuid& client, const LeaseKey& key) const;
 
  private:
+  using Name = std::pair<ClientGuid, LeaseKey>;
   struct Lease {
     FileKey file;
-    std::set<OpenId> opens;
+    std::map<OpenId, std::weak_ptr<OpenLink>> opens;
   };
+  static constexpr std::size_t kTimedOutKept = 256;
   mutable std::mutex mutex_;
-  std::map<std::pair<ClientGuid, LeaseKey>, Lease> leases_;
+  std::map<Name, Lease> leases_;
+  std::deque<Name> timed_out_;  ///< the latest ones
 };
 
 }  // namespace flotilla::handlers

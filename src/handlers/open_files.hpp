@@ -28,8 +28,9 @@ class OpenFiles {
     [[nodiscard]] std::string path() const;
     [[nodiscard]] const FileKey& key() const noexcept { return key_; }
     std::atomic<bool> delete_pending{false};
-    /// Opens of this node that were granted DELETE: a directory that somebody may delete or rename
-    /// keeps its entries' names ([MS-FSA] 2.1.5.15.11, sharing of the parent).
+    /// Opens of this node beside which nobody may open it for DELETE without sharing DELETE: a
+    /// directory that somebody holds so keeps its entries' names ([MS-FSA] 2.1.5.15.11, sharing of
+    /// the parent).
     std::atomic<int> delete_openers{0};
     /// The write time that clients see while a write is not to show yet; 0: the file system's own.
     /// Samba's and Windows' delayed write time: the first write through an open shows after two
@@ -63,7 +64,7 @@ class OpenFiles {
   /// `facts` with the times that clients are to see: the write time of a file that is being written
   /// may be held back; the change time is the write time, as in Samba.
   void show_times(ports::FileFacts& facts, NtTime now) const;
-  /// Whether somebody has the directory `path` itself open with DELETE access.
+  /// Whether somebody holds the names in the directory `path`: see Entry::delete_openers.
   [[nodiscard]] bool open_for_delete(const void* share, std::string_view path) const;
   /// Whether anything below the directory `path` (not itself) is open.
   [[nodiscard]] bool any_below(const void* share, std::string_view path) const;

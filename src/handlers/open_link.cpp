@@ -3,7 +3,12 @@
 #include "base/log.hpp"
 #include "handlers/channel.hpp"
 #include "handlers/close.hpp"
+#include "handlers/durable/durable_opens.hpp"
+#include "handlers/lease_index.hpp"
+#include "handlers/open_state.hpp"
 #include "handlers/request.hpp"
+#include "handlers/session_channels.hpp"
+#include "handlers/session_table.hpp"
 #include "wire/smb2.hpp"
 
 namespace flotilla::handlers {
@@ -21,54 +26,136 @@ std::uint8_t oplock_level_of(coherence::CacheRights rights) noexcept {
   return static_cast<std::uint8_t>(level);
 }
 
-OpenLink::OpenLink(std::shared_ptr<ServerChannel> channel)
-    : channel_(channel), executor_(channel->executor()) {}
+OpenLink::OpenLink(const std::shared_ptr<ServerChannel>& channel)
+    : server_(channel->server()), channel_(channel), executor_(&channel->executor()) {}
 
-void OpenLink::on_break(const coherence::Break& what) {
-  executor_.post([self = shared_from_this(), what] { self->deliver(what); });
+runtime::Executor& OpenLink::executor() const {
+  const std::scoped_lock lock(mutex_);
+  return *executor_;
 }
+
+OpenLink::Home OpenLink::home() const {
+  const std::scoped_lock lock(mutex_);
+  return {session_.lock(), open_.lock(), executor_, state_ == State::Detached};
+}
+
+bool OpenLink::attached() const {
+  const std::scoped_lock lock(mutex_);
+  return state_ == State::Attached;
+}
+
+void OpenLink::post(const coherence::Break& what) {
+  executor().post([self = shared_from_this(), what] { self->deliver(what); });
+}
+
+void OpenLink::on_break(const coherence::Break& what) { post(what); }
 
 void OpenLink::on_revoked(coherence::RevokeReason reason) {
   revoked_.store(true, std::memory_order_release);
-  executor_.post([self = shared_from_this(), reason] {
-    const auto channel = self->channel_.lock();
-    const auto open = self->open_.lock();
-    if (!channel || !open) return;
-    open->revoked = true;
-    log::warn("open {} of \"{}\" (client {}) is fenced, reason {}: its handle is gone",
-              open->open_id.raw(), open->path, channel->facts().peer_address,
-              static_cast<int>(reason));
-    if (const auto entry = channel->find_session(open->session)) {
-      drop_open(channel->server(), *entry->session, open);
-    }
-  });
+  executor().post([self = shared_from_this(), reason] { self->drop(reason); });
 }
 
-void OpenLink::attach(std::shared_ptr<session::Open> open) {
-  attached_ = true;
-  open_ = open;
-  for (const coherence::Break& what : early_) {
-    executor_.post([self = shared_from_this(), what] { self->deliver(what); });
+void OpenLink::drop(coherence::RevokeReason reason) {
+  if (!executor().in_thread()) {
+    executor().post([self = shared_from_this(), reason] { self->drop(reason); });
+    return;
   }
-  early_.clear();
+  const Home home = this->home();
+  if (!home.open) return;
+  home.open->revoked = true;
+  log::warn("open {} of \"{}\" (client {}) is fenced, reason {}: its handle is gone",
+            home.open->open_id.raw(), home.open->path,
+            home.session ? home.session->peer_address : std::string("away"),
+            static_cast<int>(reason));
+  if (home.open->cache_kind == coherence::CacheKind::Lease &&
+      reason == coherence::RevokeReason::BreakTimedOut) {
+    server_.leases().timed_out(home.open->client_guid, home.open->lease_key);
+  }
+  if (home.detached && server_.durable().forget(home.open->open_id)) return;
+  if (home.session) drop_open(server_, *home.session, home.open);
+}
+
+void OpenLink::attach(const std::shared_ptr<session::Open>& open,
+                      const std::shared_ptr<session::Session>& session,
+                      const std::shared_ptr<ServerChannel>& channel) {
+  std::vector<coherence::Break> early;
+  {
+    const std::scoped_lock lock(mutex_);
+    state_ = State::Attached;
+    open_ = open;
+    session_ = session;
+    channel_ = channel;
+    executor_ = &channel->executor();
+    early.swap(early_);
+  }
+  for (const coherence::Break& what : early) post(what);
+}
+
+void OpenLink::detach() {
+  std::vector<coherence::Break> early;
+  {
+    const std::scoped_lock lock(mutex_);
+    state_ = State::Detached;
+    session_.reset();
+    early.swap(early_);
+  }
+  unanswered_.reset();
+  for (const coherence::Break& what : early) post(what);
+}
+
+void OpenLink::begin_attach() {
+  const std::scoped_lock lock(mutex_);
+  state_ = State::Early;
 }
 
 /// [MS-SMB2] 3.3.4.6 Object Store Indicates an Oplock Break, 3.3.4.7 ... a Lease Break.
 void OpenLink::deliver(const coherence::Break& what) {
-  if (!attached_) {
-    early_.push_back(what);
-    return;
+  std::shared_ptr<session::Session> session;
+  std::shared_ptr<session::Open> open;
+  for (bool detached_seen = false;;) {
+    std::unique_lock lock(mutex_);
+    if (state_ == State::Early) {
+      early_.push_back(what);
+      return;
+    }
+    open = open_.lock();
+    session = session_.lock();
+    if (!open) return;
+    if (state_ == State::Attached) {
+      if (executor_->in_thread()) break;
+      lock.unlock();
+      return post(what);
+    }
+    if (detached_seen) return;  // closed meanwhile
+    lock.unlock();
+    // Another open of the lease may have a client that can be asked.
+    if (what.kind == coherence::CacheKind::Lease) {
+      if (const auto other = server_.leases().attached_link(open->client_guid, what.key)) {
+        return other->on_break(what);
+      }
+    }
+    if (server_.durable().close_broken(*open, what)) return;
+    detached_seen = true;  // taken by a client this moment: look again
   }
-  const auto channel = channel_.lock();
-  const auto open = open_.lock();
-  if (!channel || !open || open->revoked) return;
+  if (!session || open->revoked) return;
+  tell_client(*session, *open, what);
+}
+
+void OpenLink::retry_break(const ServerChannel* gone) {
+  if (!unanswered_ || unanswered_->through != gone) return;
+  const coherence::Break what = unanswered_->what;
+  unanswered_.reset();
+  deliver(what);
+}
+
+void OpenLink::tell_client(session::Session& session, session::Open& open,
+                           const coherence::Break& what) {
   Bytes frame(kBodyOffset);
   if (what.kind == coherence::CacheKind::Lease) {
-    if (const auto entry = channel->find_session(open->session)) {
-      for (const auto& [id, other] : entry->session->opens) {
-        if (other->cache_kind == coherence::CacheKind::Lease && other->lease_key == what.key) {
-          other->cache_rights = what.to;
-        }
+    for (const auto& [id, other] : session.opens) {
+      if (other->cache_kind == coherence::CacheKind::Lease && other->lease_key == what.key) {
+        other->cache_rights = what.to;
+        state_of(*other).lease_epoch = what.new_epoch;
       }
     }
     wire::LeaseBreakNotification body;
@@ -79,13 +166,19 @@ void OpenLink::deliver(const coherence::Break& what) {
     body.new_lease_state = what.to;
     wire::encode(body, frame);
   } else {
-    open->cache_rights = what.to;
+    open.cache_rights = what.to;
     wire::OplockBreak body;
     body.oplock_level = static_cast<wire::OplockLevel>(oplock_level_of(what.to));
-    body.file_id = open->id;
+    body.file_id = open.id;
     wire::encode(body, frame);
   }
-  channel->send_notification(std::move(frame));
+  SessionChannels& channels = channels_of(session);
+  const std::shared_ptr<ServerChannel> channel = channels.pick(channel_.lock());
+  if (!channel) return;  // the session is about to end, and the open with it
+  unanswered_.reset();
+  if (what.ack_required) unanswered_ = Unanswered{channel.get(), what};
+  channel->send_notification(std::move(frame),
+                             session.encrypt_data ? channels.sealing.get() : nullptr);
 }
 
 }  // namespace flotilla::handlers

@@ -1,6 +1,7 @@
 // What handlers hang on sessions, trees and opens.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -13,6 +14,8 @@
 #include "ports/identity.hpp"
 #include "ports/io_gate.hpp"
 #include "session/session.hpp"
+#include "wire/sid.hpp"
+#include "wire/smb2_constants.hpp"
 
 namespace flotilla::handlers {
 
@@ -27,7 +30,8 @@ struct TreeState final : session::Attachment {
   const Share* share = nullptr;  ///< lives as long as the Server
 };
 
-class Pipe;  // handlers/pipe.hpp: an open named pipe of IPC$
+class Pipe;      // handlers/pipe.hpp: an open named pipe of IPC$
+class OpenLink;  // handlers/open_link.hpp: what the engine tells the open
 
 /// QUERY_DIRECTORY's place: [MS-SMB2] 3.3.1.10 EnumerationLocation and EnumerationSearchPattern.
 struct Enumeration {
@@ -44,13 +48,26 @@ struct EnumerationTurn {
   std::deque<std::shared_ptr<runtime::OneShot<bool>>> waiters;
 };
 
+/// What makes an open one that its client may name again: [MS-SMB2] 3.3.1.10 IsDurable,
+/// IsResilient, DurableOpenTimeout, DurableOwner, CreateGuid, AppInstanceId.
+struct DurableTraits {
+  bool durable = false;
+  bool resilient = false;
+  std::chrono::milliseconds timeout{0};
+  wire::Sid owner;
+  CreateGuid create_guid;  ///< zero where the client named none (version 1)
+  AppInstanceId app_instance;
+  std::uint64_t app_version_high = 0;
+  std::uint64_t app_version_low = 0;
+};
+
 /// On session::Open::state.
 struct OpenState final : session::Attachment {
   ~OpenState() override;
   const Share* share = nullptr;  ///< that of its tree, which may go before the open does
-  std::shared_ptr<ports::BackendFile> file;  ///< null for a pipe
-  std::shared_ptr<ports::IoGate> gate;       ///< null for a pipe
-  std::shared_ptr<ports::OpenEvents> events;
+  std::shared_ptr<ports::BackendFile> file;     ///< null for a pipe
+  std::shared_ptr<ports::IoGate> gate;          ///< null for a pipe
+  std::shared_ptr<OpenLink> events;             ///< null for a pipe
   std::shared_ptr<OpenFiles::Entry> open_file;  ///< name and delete-pending; null for a pipe
   bool counted_as_deleter = false;              ///< in open_file->delete_openers
   /// The client set the write time (or froze it) through this open: its writes put it back.
@@ -62,6 +79,11 @@ struct OpenState final : session::Attachment {
   std::shared_ptr<EnumerationTurn> enumeration_turn;
   std::shared_ptr<NotifyWatch> watch;  ///< CHANGE_NOTIFY's; removed from the hub on close
   std::unique_ptr<Pipe> pipe;
+  DurableTraits durable;
+  // For the answer to a replay or a reconnect: what the CREATE was answered.
+  coherence::CacheRequest cache_asked;
+  std::uint16_t lease_epoch = 0;
+  wire::CreateAction create_action = wire::CreateAction::Opened;
 };
 
 [[nodiscard]] inline const ports::Credentials& kernel_credentials(const session::Session& session) {

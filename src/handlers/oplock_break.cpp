@@ -11,6 +11,10 @@ namespace flotilla::handlers {
 
 namespace {
 
+void break_answered(session::Open& open) {
+  if (auto* const link = static_cast<OpenLink*>(state_of(open).events.get())) link->acknowledged();
+}
+
 /// [MS-SMB2] 3.3.5.22.1 Processing an Oplock Acknowledgment.
 HandlerTask acknowledge_oplock(Request& request) {
   const auto body = wire::decode<wire::OplockBreak>(request.message);
@@ -40,6 +44,7 @@ HandlerTask acknowledge_oplock(Request& request) {
   const coherence::Outcome outcome =
       co_await engine_submit(request.server, request.executor(), open->key, std::move(command));
   if (outcome.status != NtStatus::Success) co_return outcome.status;
+  break_answered(*open);
   if (const auto* const kept = std::get_if<coherence::BreakAcknowledged>(&outcome.answer)) {
     open->cache_rights = kept->rights;
   }
@@ -57,7 +62,11 @@ HandlerTask acknowledge_lease(Request& request) {
   if (!body) co_return wire::status_of(body.error());
   const ClientGuid client = request.channel->facts().client_guid;
   const auto place = request.server.leases().find(client, body->lease_key);
-  if (!place) co_return NtStatus::ObjectNameNotFound;
+  if (!place) {
+    co_return request.server.leases().has_timed_out(client, body->lease_key)
+        ? NtStatus::Unsuccessful
+        : NtStatus::ObjectNameNotFound;
+  }
   if ((body->lease_state & ~7U) != 0) co_return NtStatus::InvalidParameter;
   coherence::AcknowledgeBreak ack;
   ack.open = place->open;
@@ -75,6 +84,7 @@ HandlerTask acknowledge_lease(Request& request) {
   for (const auto& [id, open] : request.session->opens) {
     if (open->cache_kind == coherence::CacheKind::Lease && open->lease_key == ack.key) {
       open->cache_rights = rights;
+      break_answered(*open);
     }
   }
   wire::LeaseBreak response;

@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "handlers/channel.hpp"
+#include "handlers/durable/durable_opens.hpp"
 #include "handlers/lease_index.hpp"
 #include "handlers/notify_hub.hpp"
 #include "handlers/open_state.hpp"
+#include "handlers/session_channels.hpp"
 #include "handlers/session_table.hpp"
 
 namespace flotilla::handlers {
@@ -20,7 +22,12 @@ bool same_name(std::string_view a, std::string_view b) noexcept {
 void describe(const ServerChannel& channel, ServerSnapshot& into) {
   for (const auto& [id, entry] : channel.sessions()) {
     const session::Session& session = *entry->session;
-    if (session.state == session::SessionState::InProgress) continue;
+    if (session.state == session::SessionState::InProgress || entry->binding) continue;
+    // A session of several channels is told of by the first one.
+    if (channels_of(session).list.empty() ||
+        channels_of(session).list.front().lock().get() != &channel) {
+      continue;
+    }
     into.sessions.push_back({id, session.user_name, session.peer_address, session.dialect,
                              session.signing_required,
                              static_cast<std::uint32_t>(session.trees.size()),
@@ -42,7 +49,8 @@ Server::Server(ServerParts parts)
     : parts_(std::move(parts)),
       notify_(std::make_unique<NotifyHub>()),
       sessions_(std::make_unique<SessionTable>()),
-      leases_(std::make_unique<LeaseIndex>()) {
+      leases_(std::make_unique<LeaseIndex>()),
+      durable_(std::make_shared<DurableOpens>(*this)) {
   ipc_.config.name = "IPC$";
   ipc_.config.comment = "IPC Service";
   ipc_.config.hidden = true;

@@ -26,6 +26,7 @@ class NotifyHub;     // handlers/notify_hub.hpp: watches of this node
 class SessionTable;  // handlers/session_table.hpp: all sessions of this node, for lookups across
                      // shards
 class LeaseIndex;    // handlers/lease_index.hpp: which file a client's lease key belongs to
+class DurableOpens;  // handlers/durable/durable_opens.hpp: opens that a client may name again
 class ServerChannel;
 
 /// A share that is being served. Immutable after start.
@@ -119,6 +120,7 @@ class Server final : public ports::ChannelServer {
   [[nodiscard]] NotifyHub& notify() noexcept { return *notify_; }
   [[nodiscard]] SessionTable& sessions() noexcept { return *sessions_; }
   [[nodiscard]] LeaseIndex& leases() noexcept { return *leases_; }
+  [[nodiscard]] DurableOpens& durable() noexcept { return *durable_; }
   [[nodiscard]] OpenFiles& open_files() noexcept { return open_files_; }
   /// Nothing where the process has not said how to find them.
   [[nodiscard]] std::vector<InterfaceFacts> interfaces() const {
@@ -145,6 +147,7 @@ class Server final : public ports::ChannelServer {
   std::unique_ptr<SessionTable> sessions_;
   std::unique_ptr<LeaseIndex> leases_;
   OpenFiles open_files_;
+  std::shared_ptr<DurableOpens> durable_;
   [[nodiscard]] std::vector<std::shared_ptr<ServerChannel>> channels() const;
   mutable std::mutex channels_mutex_;
   std::vector<std::weak_ptr<ServerChannel>> channels_;

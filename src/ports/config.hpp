@@ -10,6 +10,13 @@
 
 namespace flotilla::ports {
 
+/// Off      no cipher is negotiated (server); nothing is asked for (share)
+/// Enabled  a client that wants to may seal
+/// Desired  a client that can is told to
+/// Required what is not sealed is refused. Spec [MS-SMB2] 3.3.1.5 EncryptData,
+///          RejectUnencryptedAccess
+enum class EncryptionMode : std::uint8_t { Off, Enabled, Desired, Required };
+
 struct ShareConfig {
   std::string name;
   std::string path;
@@ -17,6 +24,7 @@ struct ShareConfig {
   bool read_only = false;
   bool hidden = false;  ///< not listed by NetShareEnumAll (a name ending in $ is too)
   bool continuous_availability = false;  ///< issue about state
+  EncryptionMode encryption = EncryptionMode::Off;
   std::vector<std::string> valid_users;  ///< empty: every authenticated user
   std::string volume;                    ///< overrides the derived volume identity
 };
@@ -31,11 +39,17 @@ struct ServerConfig {
   std::uint16_t dialect_min = 0x0202;
   std::uint16_t dialect_max = 0x0311;
   SigningMode signing = SigningMode::Required;
+  EncryptionMode encryption = EncryptionMode::Enabled;
+  bool multichannel = true;          ///< sessions may be bound to further connections
+  bool change_notify = true;         ///< false: CHANGE_NOTIFY is NotImplemented
   std::uint32_t credits_max = 8192;  ///< per connection
   std::uint32_t transaction_bytes_max = 8U
                                         << 20;  ///< MaxTransact/Read/WriteSize (64 KiB for 2.0.2)
   std::chrono::milliseconds unauthenticated_timeout{30000};
   std::chrono::milliseconds break_timeout{35000};
+  /// How long a durable open waits for its client: where the client does not say, and at most.
+  std::chrono::milliseconds durable_timeout{60000};
+  std::chrono::milliseconds durable_timeout_max{300000};
   std::uint32_t connections_max = 20000;
   std::uint32_t sessions_max = 100000;
   std::uint32_t opens_max = 500000;

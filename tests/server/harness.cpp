@@ -77,6 +77,7 @@ Bytes test_session_key(std::string_view user) {
 TestNode::TestNode(TestNodeOptions options) {
   handlers::ServerParts parts;
   parts.config.signing = options.signing;
+  parts.config.encryption = options.encryption;
   parts.config.sessions_max = 8;
   parts.node = NodeId{1};
   pool::EmbeddedOptions engine_options;
@@ -96,6 +97,7 @@ TestNode::TestNode(TestNodeOptions options) {
     share.config.name = name;
     share.config.read_only = read_only;
     share.config.valid_users = std::move(users);
+    if (share.config.name == "team") share.config.encryption = options.share_encryption;
     share.backend = backend;
     parts.shares.push_back(share);
   };
@@ -118,6 +120,7 @@ void TestNode::run() {
 void TestNode::advance(std::chrono::milliseconds step) {
   clock.now = clock.now + step;
   engine->tick(clock.now);
+  for (runtime::ManualExecutor& shard : shards) shard.advance(step);
   run();
 }
 
@@ -142,6 +145,7 @@ TestClient::TestClient(TestNode& node, ClientOptions options)
     facts_.server_capabilities |= wire::capability::kLargeMtu;
   }
   facts_.signing_algorithm = 2;  // AES-GMAC where the dialect is 3.1.1
+  facts_.cipher = options.cipher;
   facts_.preauth_hash.fill(7);
   facts_.peer_address = "10.0.0." + std::to_string(options.guid) + ":1";
   facts_.extra_credits = 100;
@@ -177,7 +181,23 @@ void TestClient::send_raw(Bytes message, bool want_signature) {
     signer->sign(message);
   }
   if (hashing_) preauth_.add(message);
-  channel_->on_frame(std::move(message));
+  deliver(std::move(message));
+}
+
+void TestClient::deliver(Bytes frame) {
+  if (seal && sealer) {
+    wire::TransformHeader header;
+    store_le(header.nonce.data(), next_message_);
+    header.original_message_size = static_cast<std::uint32_t>(frame.size());
+    header.session_id = session;
+    Bytes sealed;
+    header.encode(sealed);
+    sealed.insert(sealed.end(), frame.begin(), frame.end());
+    sealer->seal(crypto::TransformHeaderBytes(sealed.data(), wire::kTransformHeaderSize),
+                 MutableBytes(sealed).subspan(wire::kTransformHeaderSize));
+    frame = std::move(sealed);
+  }
+  channel_->on_frame(std::move(frame));
   node_.run();
 }
 
@@ -195,8 +215,7 @@ void TestClient::send_frames(std::vector<Bytes> messages) {
     }
     frame.insert(frame.end(), message.begin(), message.end());
   }
-  channel_->on_frame(std::move(frame));
-  node_.run();
+  deliver(std::move(frame));
 }
 
 void TestClient::cancel(MessageId id) {
@@ -223,7 +242,16 @@ void TestClient::cancel_async(AsyncId id) {
 
 void TestClient::take_frames() {
   for (; frames_taken_ < sink_->frames.size(); ++frames_taken_) {
-    ByteView rest = ByteView(sink_->frames[frames_taken_]).subspan(4);
+    Bytes opened(sink_->frames[frames_taken_].begin() + 4, sink_->frames[frames_taken_].end());
+    ByteView rest = opened;
+    if (wire::kind_of(rest) == wire::PacketKind::Transform) {
+      ASSERT_TRUE(opener) << "a sealed answer to a client without keys";
+      const MutableBytes body = MutableBytes(opened).subspan(wire::kTransformHeaderSize);
+      ASSERT_TRUE(opener->open(
+          crypto::TransformHeaderView(opened.data(), wire::kTransformHeaderSize), body));
+      rest = body;
+      ++sealed_frames;
+    }
     while (!rest.empty()) {
       const auto header = wire::Smb2Header::decode(rest);
       ASSERT_TRUE(header);
@@ -236,8 +264,9 @@ void TestClient::take_frames() {
         breaks_.push_back(std::move(response));
         continue;
       }
-      if (header->is_signed() && signer) {
-        EXPECT_TRUE(signer->verify(message)) << wire::name_of(header->command);
+      if (header->is_signed() && signer && header->nt_status() != NtStatus::UserSessionDeleted) {
+        EXPECT_TRUE(signer->verify(message) || (session_signer && session_signer->verify(message)))
+            << wire::name_of(header->command);
       }
       credits_granted_last = header->credits;
       if (hashing_ && header->nt_status() == NtStatus::MoreProcessingRequired) {
@@ -300,11 +329,17 @@ NtStatus TestClient::log_in(std::string_view user, SessionId previous, std::uint
   const MessageId id = send(wire::Command::SessionSetup, request);
   hashing_ = false;
   if (fresh && !known) {
-    const auto keys =
-        crypto::derive_session_keys(handlers::key_schedule_of(facts_.dialect),
-                                    test_session_key(user), preauth_.value(), crypto::Cipher::None);
+    const auto keys = crypto::derive_session_keys(handlers::key_schedule_of(facts_.dialect),
+                                                  test_session_key(user), preauth_.value(),
+                                                  static_cast<crypto::Cipher>(facts_.cipher));
     signer =
         std::make_unique<crypto::Signer>(handlers::signing_algorithm_of(facts_), keys.signing_key);
+    signing_key = keys.signing_key;
+    if (facts_.cipher != 0) {
+      const auto cipher = static_cast<crypto::Cipher>(facts_.cipher);
+      sealer = std::make_unique<crypto::Sealer>(cipher, keys.server_in());
+      opener = std::make_unique<crypto::Sealer>(cipher, keys.server_out());
+    }
   }
   const Response second = wait(id);
   if (second.status() != NtStatus::Success) {
@@ -314,6 +349,32 @@ NtStatus TestClient::log_in(std::string_view user, SessionId previous, std::uint
     EXPECT_TRUE(second.header.is_signed()) << "the final SESSION_SETUP response is signed";
   }
   return second.status();
+}
+
+NtStatus TestClient::bind(TestClient& first, std::string_view user) {
+  session = first.session;
+  tree = first.tree;
+  hashing_ = true;
+  preauth_ = crypto::PreauthHash(facts_.preauth_hash);
+  signing_key = first.signing_key;
+  signer = std::make_unique<crypto::Signer>(first.signer->algorithm(), signing_key);
+  wire::SessionSetupRequest request;
+  request.flags = wire::session_request_flags::kBinding;
+  request.security_mode = 1;
+  request.security_buffer = as_bytes("hello");
+  const Response leg = call(wire::Command::SessionSetup, request);
+  if (leg.status() != NtStatus::MoreProcessingRequired) return leg.status();
+  EXPECT_TRUE(leg.header.is_signed()) << "with the session's key";
+  const std::string who = "user:" + std::string(user);
+  request.security_buffer = as_bytes(who);
+  const MessageId id = send(wire::Command::SessionSetup, request);
+  hashing_ = false;
+  session_signer = std::move(signer);
+  signing_key =
+      crypto::derive_signing_key(handlers::key_schedule_of(facts_.dialect),
+                                 crypto::session_key_of(test_session_key(user)), preauth_.value());
+  signer = std::make_unique<crypto::Signer>(handlers::signing_algorithm_of(facts_), signing_key);
+  return wait(id).status();
 }
 
 Response TestClient::tree_connect(std::u16string path) {

@@ -3,10 +3,11 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "coherence/share.hpp"
 #include "handlers/access.hpp"
 #include "handlers/channel.hpp"
 #include "handlers/close.hpp"
-#include "handlers/create/create_request.hpp"
+#include "handlers/create/making.hpp"
 #include "handlers/engine_call.hpp"
 #include "handlers/lease_index.hpp"
 #include "handlers/open_link.hpp"
@@ -24,35 +25,6 @@ namespace nf = wire::notify_filter;
 
 /// A race lost to another creator or remover is run again; so often it is no race any more.
 constexpr int kAttemptsMax = 16;
-
-/// All that one CREATE gathers on its way. Lives in the handler's frame.
-struct Making {
-  wire::CreateRequest body;
-  CreateName name;
-  CreateAsks asks;
-  const Share* share = nullptr;
-  std::shared_ptr<ports::Backend> backend;
-  ports::Credentials who;
-  bool read_only_share = false;
-
-  std::shared_ptr<ports::BackendFile> file;
-  ports::FileFacts facts;
-  std::string path;  ///< as stored
-  Rights rights;
-  coherence::AccessMask granted = 0;
-  bool created = false;
-
-  coherence::Opened opened;
-  std::shared_ptr<ports::IoGate> gate;
-  std::shared_ptr<OpenLink> link;
-  OpenId open_id;
-  bool lease_claimed = false;
-
-  [[nodiscard]] bool directory() const noexcept { return facts.type == ports::FileType::Directory; }
-  [[nodiscard]] bool overwriting() const noexcept {
-    return !created && overwrites(body.create_disposition);
-  }
-};
 
 /// What the file system said about the name, gathered in one trip to a blocking thread.
 struct Located {
@@ -205,14 +177,15 @@ runtime::Task<NtStatus> ask_engine(Request& request, Making& making) {
     if (place && place->file != making.file->key()) co_return NtStatus::InvalidParameter;
   }
   making.lease_claimed = false;
+  making.link = std::make_shared<OpenLink>(request.channel);
   const LeaseKey lease_key = command.cache.key;
   if (command.cache.kind == coherence::CacheKind::Lease) {
-    if (!server.leases().claim(facts.client_guid, lease_key, making.file->key(), making.open_id)) {
+    if (!server.leases().claim(facts.client_guid, lease_key, making.file->key(), making.open_id,
+                               making.link)) {
       co_return NtStatus::InvalidParameter;
     }
     making.lease_claimed = true;
   }
-  making.link = std::make_shared<OpenLink>(request.channel);
   const FileKey key = making.file->key();
   std::shared_ptr<ports::OpenEvents> events = making.link;
   ports::OpenOutcome outcome =
@@ -299,94 +272,41 @@ std::shared_ptr<session::Open> hang_up(Request& request, Making& making) {
     open->cache_kind = making.opened.kind;
     open->cache_rights = making.opened.rights;
     open->lease_key = making.asks.cache.key;
-    open->lease_version = making.asks.cache.version;
+    open->lease_version = making.opened.lease_version;
     open->delete_on_close = (making.body.create_options & o::kDeleteOnClose) != 0;
     state->file = making.file;
     state->gate = making.gate;
     state->events = making.link;
+    state->cache_asked = making.asks.cache;
+    state->lease_epoch = making.opened.lease_epoch;
     state->open_file = request.server.open_files().hold(open->key, making.share, making.path);
-    if (open->granted_access & wire::access::kDelete) {
+    if (coherence::share_conflict(open->granted_access, open->share_access, coherence::kDelete,
+                                  coherence::kShareRead | coherence::kShareWrite)) {
       state->counted_as_deleter = true;
       ++state->open_file->delete_openers;
     }
   }
+  if (making.created) {
+    state->create_action = wire::CreateAction::Created;
+  } else if (making.overwriting()) {
+    state->create_action = making.body.create_disposition == wire::CreateDisposition::Supersede
+                               ? wire::CreateAction::Superseded
+                               : wire::CreateAction::Overwritten;
+  }
   open->state = std::move(state);
+  if (open->cache_kind == coherence::CacheKind::Lease) {
+    // An upgrade is one of all opens of the lease.
+    for (const auto& [id, other] : session.opens) {
+      if (other->cache_kind != coherence::CacheKind::Lease) continue;
+      if (other->lease_key != open->lease_key) continue;
+      other->cache_rights = open->cache_rights;
+      state_of(*other).lease_epoch = making.opened.lease_epoch;
+    }
+  }
   session.opens.emplace(open->id.volatile_id, open);
   request.server.opens_count.fetch_add(1, std::memory_order_relaxed);
   request.chain.file = open->id;
   return open;
-}
-
-void append_response(Request& request, const Making& making, const session::Open& open) {
-  wire::CreateResponse response;
-  wire::CreateContextList contexts;
-  switch (making.opened.kind) {
-    case coherence::CacheKind::Lease: {
-      response.oplock_level = wire::OplockLevel::Lease;
-      const std::uint32_t flags =
-          making.opened.break_in_progress ? wire::lease_flags::kBreakInProgress : 0U;
-      if (making.asks.cache.version == 2) {
-        wire::LeaseContextV2 lease;
-        lease.lease_key = making.asks.cache.key;
-        lease.lease_state = making.opened.rights;
-        lease.lease_flags = flags;
-        if (making.asks.cache.has_parent) {
-          lease.lease_flags |= wire::lease_flags::kParentLeaseKeySet;
-          lease.parent_lease_key = making.asks.cache.parent_key;
-        }
-        lease.epoch = making.opened.lease_epoch;
-        contexts.add(lease);
-      } else {
-        wire::LeaseContext lease;
-        lease.lease_key = making.asks.cache.key;
-        lease.lease_state = making.opened.rights;
-        lease.lease_flags = flags;
-        contexts.add(lease);
-      }
-      break;
-    }
-    case coherence::CacheKind::Oplock:
-      response.oplock_level = static_cast<wire::OplockLevel>(oplock_level_of(making.opened.rights));
-      break;
-    case coherence::CacheKind::None:
-      break;
-  }
-  response.create_action = wire::CreateAction::Opened;
-  if (making.created) {
-    response.create_action = wire::CreateAction::Created;
-  } else if (making.overwriting()) {
-    response.create_action = making.body.create_disposition == wire::CreateDisposition::Supersede
-                                 ? wire::CreateAction::Superseded
-                                 : wire::CreateAction::Overwritten;
-  }
-  response.creation_time = making.facts.created;
-  response.last_access_time = making.facts.accessed;
-  response.last_write_time = making.facts.written;
-  response.change_time = making.facts.changed;
-  if (!open.directory) {
-    response.allocation_size = making.facts.allocation_bytes;
-    response.end_of_file = making.facts.size_bytes;
-  }
-  response.file_attributes = making.facts.attributes;
-  response.file_id = open.id;
-  if (making.asks.maximal_access) {
-    wire::QueryMaximalAccessResponse maximal;
-    if (making.asks.maximal_access->ticks != 0 &&
-        *making.asks.maximal_access == making.facts.written) {
-      maximal.query_status = NtStatus::NoneMapped;
-    } else {
-      maximal.maximal_access = making.rights.maximal;
-    }
-    contexts.add(maximal);
-  }
-  if (making.asks.disk_id) {
-    wire::QueryOnDiskIdResponse id;
-    id.disk_file_id = making.facts.key.inode;
-    id.volume_id = making.facts.key.volume;
-    contexts.add(id);
-  }
-  response.create_contexts = contexts.list();
-  wire::encode(response, request.out);
 }
 
 HandlerTask open_pipe(Request& request, const wire::CreateRequest& body) {
@@ -465,7 +385,9 @@ runtime::Task<NtStatus> settle(Request& request, Making& making) {
   const std::shared_ptr<session::Open> open = hang_up(request, making);
   if (making.overwriting()) state_of(*open).open_file->show_write_time();
   server.open_files().show_times(making.facts, server.clock().wall());
-  making.link->attach(open);
+  grant_durability(request, making, *open);
+  making.guid_claim.fulfil(open);
+  making.link->attach(open, request.session, request.channel);
   append_response(request, making, *open);
   report(request, making);
   co_return NtStatus::Success;
@@ -482,20 +404,38 @@ HandlerTask handle_create(Request& request) {
       server.opens_count.load(std::memory_order_relaxed) >= server.config().opens_max) {
     co_return NtStatus::TooManyOpenedFiles;
   }
-  if (const Status good = check_create(*body); !good) co_return good.error();
+  // A reconnect asks nothing anew: [MS-SMB2] 3.3.5.9.7 and .12 skip names and access.
+  const bool reconnects =
+      wire::find_context(body->create_contexts, wire::create_tag::kDHnC) != nullptr ||
+      (request.channel->facts().dialect >= 0x0300 &&
+       wire::find_context(body->create_contexts, wire::create_tag::kDH2C) != nullptr);
+  if (!reconnects) {
+    if (const Status good = check_create(*body); !good) co_return good.error();
+  }
   if (request.tree->ipc) co_return co_await open_pipe(request, *body);
   Making making;
   auto asks = read_create_contexts(*body, request.channel->facts(), server.config().leases);
   if (!asks) co_return asks.error();
   auto name = parse_create_name(body->name);
-  if (!name) co_return name.error();
+  if (!name && !reconnects) co_return name.error();
   making.body = *std::move(body);
   making.asks = *std::move(asks);
-  making.name = *std::move(name);
+  if (name) making.name = *std::move(name);
   making.share = &share_of(*request.tree);
   making.backend = making.share->backend;
   making.who = kernel_credentials(*request.session);
   making.read_only_share = request.tree->read_only;
+  if (making.asks.reconnect_v1 || making.asks.reconnect_v2) {
+    co_return co_await reconnect(request, making);
+  }
+  if (making.asks.durable_v2) {
+    if (const auto answered = co_await replay(request, making)) co_return *answered;
+  }
+  if (!making.asks.app_instance.is_zero()) {
+    const NtStatus displaced = co_await displace_instance(request, making);
+    if (displaced != NtStatus::Success) co_return displaced;
+    if (!request.alive()) co_return NtStatus::UserSessionDeleted;
+  }
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     NtStatus status = co_await find_or_make(request, making);
     if (!request.alive()) co_return NtStatus::UserSessionDeleted;

@@ -73,7 +73,7 @@ coherence::CacheRequest oplock_request(wire::OplockLevel level) noexcept {
   return cache;
 }
 
-Status read_context(const wire::CreateContext& context, CreateAsks& asks) {
+Status read_context(const wire::CreateContext& context, bool smb3, CreateAsks& asks) {
   namespace t = wire::create_tag;
   const std::string_view tag = context.tag();
   if (tag == t::kMxAc) {
@@ -91,21 +91,28 @@ Status read_context(const wire::CreateContext& context, CreateAsks& asks) {
     if (!token) return fail(NtStatus::InvalidParameter);
     if (token->timestamp.ticks != 0) return fail(NtStatus::ObjectNameNotFound);
   } else if (tag == t::kDHnC) {
-    if (!wire::decode<wire::DurableHandleReconnect>(context.data)) {
-      return fail(NtStatus::InvalidParameter);
-    }
-    return fail(NtStatus::ObjectNameNotFound);
-  } else if (tag == t::kDH2C) {
-    if (!wire::decode<wire::DurableHandleReconnectV2>(context.data)) {
-      return fail(NtStatus::InvalidParameter);
-    }
-    return fail(NtStatus::ObjectNameNotFound);
+    const auto durable = wire::decode<wire::DurableHandleReconnect>(context.data);
+    if (!durable) return fail(NtStatus::InvalidParameter);
+    asks.reconnect_v1 = durable->data;
   } else if (tag == t::kDHnQ) {
     if (context.data.size() != 16) return fail(NtStatus::InvalidParameter);
-  } else if (tag == t::kDH2Q) {
-    if (!wire::decode<wire::DurableHandleRequestV2>(context.data)) {
-      return fail(NtStatus::InvalidParameter);
-    }
+    asks.durable_v1 = true;
+  } else if (tag == t::kDH2C && smb3) {
+    const auto durable = wire::decode<wire::DurableHandleReconnectV2>(context.data);
+    if (!durable) return fail(NtStatus::InvalidParameter);
+    asks.reconnect_v2 = *durable;
+  } else if (tag == t::kDH2Q && smb3) {
+    const auto durable = wire::decode<wire::DurableHandleRequestV2>(context.data);
+    if (!durable) return fail(NtStatus::InvalidParameter);
+    asks.durable_v2 = *durable;
+  } else if (tag == t::kAppInstanceId && smb3) {
+    const auto instance = wire::decode<wire::AppInstanceIdContext>(context.data);
+    if (!instance) return fail(NtStatus::InvalidParameter);
+    asks.app_instance = instance->app_instance_id;
+  } else if (tag == t::kAppInstanceVersion && smb3) {
+    const auto version = wire::decode<wire::AppInstanceVersion>(context.data);
+    if (!version) return fail(NtStatus::InvalidParameter);
+    asks.app_version = *version;
   } else if (tag == t::kExtA) {
     auto list = wire::decode_full_ea_list(context.data);
     if (!list) return fail(NtStatus::InvalidParameter);
@@ -123,11 +130,17 @@ Result<CreateAsks> read_create_contexts(const wire::CreateRequest& body,
   CreateAsks asks;
   for (const wire::CreateContext& context : body.create_contexts) {
     if (context.name.size() < 4) return fail(NtStatus::InvalidParameter);
-    const Status read = read_context(context, asks);
+    const Status read = read_context(context, facts.dialect >= 0x0300, asks);
     if (!read) return fail(read.error());
   }
+  // [MS-SMB2] 3.3.5.9.6, .7, .10, .12: of the four only DHnQ beside DHnC goes, and is ignored then.
+  const int second = (asks.durable_v2 ? 1 : 0) + (asks.reconnect_v2 ? 1 : 0);
+  const bool first = asks.durable_v1 || asks.reconnect_v1;
+  if (second > 1 || (second == 1 && first)) return fail(NtStatus::InvalidParameter);
   asks.cache = oplock_request(body.requested_oplock_level);
-  if (body.requested_oplock_level != wire::OplockLevel::Lease) return asks;
+  // A reconnect names its lease whatever level it asks for.
+  const bool reconnects = asks.reconnect_v1 || asks.reconnect_v2;
+  if (body.requested_oplock_level != wire::OplockLevel::Lease && !reconnects) return asks;
   const bool negotiated = leases && facts.dialect >= 0x0210 &&
                           (facts.server_capabilities & wire::capability::kLeasing) != 0;
   const wire::CreateContext* const context =

@@ -20,15 +20,21 @@ struct CreateAsks {
   bool disk_id = false;                  ///< QFid
   std::uint64_t allocation_bytes = 0;    ///< AlSi
   std::vector<ports::ExtendedAttribute> eas;
-  coherence::CacheRequest cache;  ///< from RequestedOplockLevel and RqLs
+  coherence::CacheRequest cache;                           ///< from RequestedOplockLevel and RqLs
+  bool durable_v1 = false;                                 ///< DHnQ
+  std::optional<wire::DurableHandleRequestV2> durable_v2;  ///< DH2Q
+  std::optional<FileId> reconnect_v1;                      ///< DHnC
+  std::optional<wire::DurableHandleReconnectV2> reconnect_v2;  ///< DH2C
+  AppInstanceId app_instance;                                  ///< zero for none
+  wire::AppInstanceVersion app_version;
 };
 
-/// Errors  InvalidParameter    a context with a bad tag or of a wrong size
-///         ObjectNameNotFound  a durable handle is to be reconnected (none is granted yet), or a
-///                             previous version is asked for
-/// `leases`, `directory_leases`: what was negotiated. Other contexts are ignored: SecD until the
-/// issue about permissions (a new file gets what its directory gives), DHnQ and DH2Q until the one
-/// about durable handles.
+/// Errors  InvalidParameter    a context with a bad tag, of a wrong size, or beside one that
+/// excludes
+///                             it ([MS-SMB2] 3.3.5.9.6, .7, .10, .12)
+///         ObjectNameNotFound  a previous version is asked for
+/// `leases`: what was negotiated. Other contexts are ignored: SecD until the issue about
+/// permissions (a new file gets what its directory gives).
 [[nodiscard]] Result<CreateAsks> read_create_contexts(const wire::CreateRequest& body,
                                                       const ports::ConnectionFacts& facts,
                                                       bool leases);

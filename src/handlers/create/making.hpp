@@ -1,0 +1,65 @@
+// One CREATE under way, and the steps that its files share.
+#pragma once
+
+#include "handlers/access.hpp"
+#include "handlers/create/create_request.hpp"
+#include "handlers/durable/durable_opens.hpp"
+#include "handlers/open_link.hpp"
+#include "handlers/open_state.hpp"
+#include "handlers/request.hpp"
+
+namespace flotilla::handlers {
+
+/// All that one CREATE gathers on its way. Lives in the handler's frame.
+struct Making {
+  wire::CreateRequest body;
+  CreateName name;
+  CreateAsks asks;
+  const Share* share = nullptr;
+  std::shared_ptr<ports::Backend> backend;
+  ports::Credentials who;
+  bool read_only_share = false;
+
+  std::shared_ptr<ports::BackendFile> file;
+  ports::FileFacts facts;
+  std::string path;  ///< as stored
+  Rights rights;
+  coherence::AccessMask granted = 0;
+  bool created = false;
+
+  coherence::Opened opened;
+  std::shared_ptr<ports::IoGate> gate;
+  std::shared_ptr<OpenLink> link;
+  OpenId open_id;
+  bool lease_claimed = false;
+  CreateGuidClaim guid_claim;
+  bool tells_durable = true;  ///< false: a reconnect, whose answer has no DHnQ nor DH2Q
+
+  [[nodiscard]] bool directory() const noexcept { return facts.type == ports::FileType::Directory; }
+  [[nodiscard]] bool overwriting() const noexcept {
+    return !created && overwrites(body.create_disposition);
+  }
+};
+
+/// Marks a new open as durable where its request and its caching rights allow it.
+/// Spec    [MS-SMB2] 3.3.5.9.6 and 3.3.5.9.10, "Successful Open Initialization"
+void grant_durability(Request& request, Making& making, session::Open& open);
+
+/// Encodes the CREATE response from what was made. Spec [MS-SMB2] 3.3.5.9, 2.2.14
+void append_response(Request& request, const Making& making, const session::Open& open);
+
+/// DHnC or DH2C: hangs a detached open into this session.
+/// Spec    [MS-SMB2] 3.3.5.9.7, 3.3.5.9.12
+runtime::Task<NtStatus> reconnect(Request& request, Making& making);
+
+/// DH2Q: whether the CREATE is one that was carried out before.
+/// Spec    [MS-SMB2] 3.3.5.9.10
+/// Output  nothing: it is new, and its guid is claimed; else the answer
+runtime::Task<std::optional<NtStatus>> replay(Request& request, Making& making);
+
+/// Another node of an application takes over: the former instance's opens of the file are closed.
+/// Spec    [MS-SMB2] 3.3.5.9.13, 3.3.5.9.15
+/// Errors  FileForcedClosed  the former instance is a later version
+runtime::Task<NtStatus> displace_instance(Request& request, Making& making);
+
+}  // namespace flotilla::handlers
