@@ -469,11 +469,15 @@ class Hostile(unittest.TestCase):
                                 "huge": 0xFFFFFFF8, "the end": 144}.items():
             with self.subTest(what):
                 c = self.client()
+                before = len(self.log_lines())
                 one = c.message(smb.ECHO, echo, next_command=following)
                 two = c.message(smb.ECHO, echo)
                 c.send_bytes(smb.frame(one + two))
-                for _, got in c.receive_all(2, 5):
+                answers = [got for _, got in c.receive_all(2, 5)]
+                for got in answers:
                     self.is_in(got, {smb.CLOSED, smb.INVALID_PARAMETER, smb.ACCESS_DENIED}, what)
+                time.sleep(0.05)
+                self.assertEqual(len(self.new_lines(before, "disconnected")), answers.count(smb.CLOSED), what)
 
     def test_a_compound_of_thousands(self):
         for count in (65, 2000):
