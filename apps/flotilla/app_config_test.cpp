@@ -24,6 +24,9 @@ TEST(Config, WhatFlagsSayTheFileCanSay) {
 name = "FILES"
 listen = ["127.0.0.1:4450", "[::1]:445"]
 signing = "enabled"
+encryption = "desired"
+multichannel = false
+change_notify = false
 dialect_min = "3.0"
 break_timeout_s = 10
 
@@ -32,6 +35,7 @@ name = "data"
 path = "/tmp"
 read_only = true
 valid_users = ["ann", "bob"]
+encryption = "required"
 )");
   ASSERT_TRUE(config.has_value()) << config.error();
   EXPECT_EQ(config->server.server_name, "FILES");
@@ -39,6 +43,10 @@ valid_users = ["ann", "bob"]
   EXPECT_EQ(config->listen[0].port, 4450);
   EXPECT_EQ(config->listen[1].address, "::1");
   EXPECT_EQ(config->server.signing, ports::SigningMode::Enabled);
+  EXPECT_EQ(config->server.encryption, ports::EncryptionMode::Desired);
+  EXPECT_EQ(config->server.shares[0].encryption, ports::EncryptionMode::Required);
+  EXPECT_FALSE(config->server.multichannel);
+  EXPECT_FALSE(config->server.change_notify);
   EXPECT_EQ(config->server.dialect_min, 0x0300);
   EXPECT_EQ(config->server.break_timeout, std::chrono::seconds(10));
   ASSERT_EQ(config->server.shares.size(), 1U);
@@ -72,6 +80,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"[server]\nthreads = \"two\"\n", ":2: ", "a number from 0 to 255"},
         BadFile{"[server]\nleases = 1\n", ":2: ", "true or false"},
         BadFile{"[server]\nsigning = \"never\"\n", ":2: ", "\"enabled\" or \"required\""},
+        BadFile{"[server]\nencryption = \"yes\"\n", ":2: ", "\"desired\" or \"required\""},
         BadFile{"[server]\nlisten = [\"here:445\"]\n", ":2: ", "numeric address"},
         BadFile{"[server]\nlisten = [\"127.0.0.1:0\"]\n", ":2: ", "a port from 1 to 65535"},
         BadFile{"[[share]]\nname = \"x\"\n", ":1: ", "the directory to share"},

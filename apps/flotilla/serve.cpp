@@ -154,6 +154,8 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
   front::LocalPlacement local;
   front::FrontOptions options;
   options.self = self;
+  options.encryption = config.server.encryption != ports::EncryptionMode::Off;
+  options.multichannel = config.server.multichannel;
   for (const ListenAddress& listen : config.listen) {
     options.listen.push_back({listen.address, listen.port});
   }

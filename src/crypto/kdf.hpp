@@ -55,8 +55,8 @@ void kdf_counter_hmac_sha256(ByteView key, ByteView label, ByteView context,
                                               Cipher cipher) noexcept;
 
 /// Channel.SigningKey of a further channel that was bound to the session.
-/// Input   `session_key` is the session's key (not the binding exchange's); `preauth_hash` that of
-///         the binding SESSION_SETUP exchange.
+/// Input   `session_key` is what the binding exchange gave (each channel has its own); so is
+///         `preauth_hash`. Spec [MS-SMB2] 3.3.5.5.3
 [[nodiscard]] Key16 derive_signing_key(KeySchedule schedule, const Key16& session_key,
                                        std::span<const std::uint8_t, 64> preauth_hash) noexcept;
 

@@ -16,7 +16,8 @@ wire::Smb2Header answer_header(const wire::Smb2Header& request, NtStatus status)
   header.status = static_cast<std::uint32_t>(status);
   // Gives back what the request consumed, and nothing on top.
   header.credits = std::max<std::uint16_t>(1, request.credit_charge);
-  header.flags = wire::header_flags::kServerToRedir;
+  // Who signed its request wants to see the flag; there is no key to sign with.
+  header.flags = wire::header_flags::kServerToRedir | (request.flags & wire::header_flags::kSigned);
   header.next_command = 0;
   header.signature = {};
   return header;

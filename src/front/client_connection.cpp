@@ -124,6 +124,8 @@ FrameVerdict ClientConnection::route_smb2(std::uint32_t size_bytes, ByteView hea
                         header->credit_charge, message_ids_.next()));
     }
   }
+  // Related to nothing before it: the answer is InvalidParameter, whatever session it names.
+  if (header->is_related()) return take(Kind::Local, home_.index);
   if (header->session_id.raw() == 0) {
     if (header->command == wire::Command::SessionSetup)
       return place_new_session(*header, size_bytes);

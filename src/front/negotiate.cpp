@@ -95,13 +95,15 @@ NtStatus read_contexts(const wire::NegotiateRequest& request, bool encryption, C
     const auto offered = wire::decode<wire::EncryptionCapabilities>(context->data);
     if (!offered || offered->ciphers.empty()) return NtStatus::InvalidParameter;
     if (encryption) {
-      static constexpr wire::Cipher kPreferred[] = {
-          wire::Cipher::Aes128Gcm, wire::Cipher::Aes128Ccm, wire::Cipher::Aes256Gcm,
-          wire::Cipher::Aes256Ccm};
+      static constexpr wire::Cipher kKnown[] = {wire::Cipher::Aes128Gcm, wire::Cipher::Aes128Ccm,
+                                                wire::Cipher::Aes256Gcm, wire::Cipher::Aes256Ccm};
       // None in common is answered too, as cipher 0.
       choice.encryption_context = true;
-      choice.cipher = static_cast<std::uint16_t>(
-          common<wire::Cipher>(kPreferred, offered->ciphers).value_or(wire::Cipher::None));
+      const auto chosen = std::ranges::find_if(offered->ciphers, [](wire::Cipher cipher) {
+        return std::ranges::find(kKnown, cipher) != std::end(kKnown);
+      });
+      choice.cipher =
+          chosen == offered->ciphers.end() ? std::uint16_t{0} : static_cast<std::uint16_t>(*chosen);
     }
   }
   if (const auto* context = wire::find_context(contexts, Type::SigningCapabilities)) {

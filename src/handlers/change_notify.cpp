@@ -18,6 +18,7 @@ constexpr std::size_t kWaitingMax = 4096;
 HandlerTask handle_change_notify(Request& request) {
   const auto body = wire::decode<wire::ChangeNotifyRequest>(request.message);
   if (!body) co_return wire::status_of(body.error());
+  if (!request.server.config().change_notify) co_return NtStatus::NotImplemented;
   const auto found = request.find_open(body->file_id);
   if (!found) co_return found.error();
   const std::shared_ptr<session::Open> open = *found;
@@ -43,6 +44,11 @@ HandlerTask handle_change_notify(Request& request) {
   const std::shared_ptr<NotifyWatch> watch = state.watch;
   const std::uint64_t waiter =
       hub.wait(watch, limit, [shot](NotifyResult result) { shot->set(std::move(result)); });
+  if (!shot->is_set() && !request.last_in_compound) {
+    // Only the last one of a compound may wait for something that may never come.
+    hub.cancel(watch, waiter);
+    co_return NtStatus::InternalError;
+  }
   if (!shot->is_set()) {
     request.go_async([&hub, watch, waiter] { hub.cancel(watch, waiter); });
   }

@@ -248,6 +248,12 @@ NtStatus ServerChannel::verify(Request& request) {
                                                          : NtStatus::AccessDenied;
   }
   if (!signer->verify(request.message)) {
+    const std::shared_ptr<const crypto::Signer> first = channels_of(*entry->session).signer;
+    if (header.command == wire::Command::SessionSetup && first && first != signer &&
+        first->verify(request.message)) {
+      request.signer = first;  // it knows the session's key, not the channel's: told so, signed
+      return NtStatus::AccessDenied;
+    }
     log::warn("connection {} from {}: {} with a bad signature, session {:x}", facts_.id.raw(),
               facts_.peer_address, wire::name_of(header.command), header.session_id.raw());
     return NtStatus::AccessDenied;

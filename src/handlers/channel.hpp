@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 
@@ -27,6 +28,7 @@ struct ChannelSession {
   std::shared_ptr<ports::AuthExchange> exchange;  ///< an authentication is under way
   crypto::PreauthHash preauth;                    ///< [MS-SMB2] 3.3.1.16 PreauthSession
   bool busy = false;                              ///< a SESSION_SETUP is being carried out
+  bool binding = false;  ///< this connection is not yet a channel of the session: 3.3.5.5
 };
 
 /// Requests start in the order of their arrival; each runs until its first suspension before the
@@ -59,16 +61,21 @@ class ServerChannel final : public ports::Channel,
     return sessions_;
   }
   void add_session(std::shared_ptr<ChannelSession> entry);
-  /// Ends a session: its waiting requests are cancelled, its opens closed, its trees gone. Done
-  /// when the engine has confirmed every Close and what was to be deleted is. Spec
+  /// Ends a session on all its channels: its waiting requests are cancelled, its opens closed, its
+  /// trees gone. Done when the engine has confirmed every Close and what was to be deleted is. Spec
   /// [MS-SMB2] 3.3.7.1 Handling Loss of a Connection, 3.3.5.6
   runtime::Task<void> close_session(SessionId id);
+  /// The same without a channel at hand. Calls: the session's home executor
+  static runtime::Task<void> end_session(Server& server, runtime::Executor& executor,
+                                         std::shared_ptr<session::Session> session);
+  /// Takes back add_session() of a binding that failed.
+  void forget_session(SessionId id) { sessions_.erase(id); }
   /// Ends a tree connect with its opens. Spec [MS-SMB2] 3.3.5.8
   runtime::Task<void> close_tree(std::shared_ptr<session::Session> session, TreeId id);
 
   /// Sends a message that answers nothing: OPLOCK_BREAK notifications ([MS-SMB2] 3.3.4.6, 3.3.4.7).
-  /// `frame`: prefix, a header that is filled in here, the body.
-  void send_notification(Bytes frame);
+  /// `frame`: prefix, a header that is filled in here, the body. `sealing` null: in the clear.
+  void send_notification(Bytes frame, SessionSealing* sealing);
   void disconnect(std::string_view reason);
 
   void begin_async(Request& request, std::function<void()> on_cancel);
@@ -81,10 +88,12 @@ class ServerChannel final : public ports::Channel,
   };
   static runtime::Task<void> process(std::shared_ptr<ServerChannel> self, Bytes frame);
   runtime::Task<NtStatus> carry_out(Request& request, const session::CompoundPart& part);
+  /// Opens a sealed frame in place. The part of `frame` that is SMB2; nothing: disconnected.
+  [[nodiscard]] std::optional<ByteView> unseal(Bytes& frame, ReplyFrame& reply);
   [[nodiscard]] NtStatus verify(Request& request);
   [[nodiscard]] NtStatus locate(Request& request);
   void finish(Request& request, NtStatus status);
-  void cancel(const wire::Smb2Header& header, ByteView message);
+  void cancel(const wire::Smb2Header& header, ByteView message, bool sealed);
   void cancel_where(const std::function<bool(const AsyncEntry&)>& which);
   [[nodiscard]] bool has_valid_session() const;
 

@@ -33,7 +33,8 @@ void ReplyFrame::append(Bytes out, std::shared_ptr<const crypto::Signer> signer)
 
 Bytes ReplyFrame::take() {
   sign_last();
-  return std::exchange(frame_, {});
+  Bytes frame = std::exchange(frame_, {});
+  return sealing_ ? sealing_->seal(std::move(frame)) : frame;
 }
 
 }  // namespace flotilla::handlers

@@ -6,6 +6,7 @@
 
 #include "base/bytes.hpp"
 #include "crypto/signing.hpp"
+#include "handlers/sealing.hpp"
 
 namespace flotilla::handlers {
 
@@ -14,6 +15,9 @@ namespace flotilla::handlers {
 /// follows or the frame leaves.
 class ReplyFrame {
  public:
+  /// Everything that leaves from now on is sealed: the request was. Not null.
+  void seal_with(std::shared_ptr<SessionSealing> sealing) { sealing_ = std::move(sealing); }
+  [[nodiscard]] const std::shared_ptr<SessionSealing>& sealing() const noexcept { return sealing_; }
   /// `out`: 4 bytes for the frame's length, a complete header, the body. `signer` null: unsigned.
   void append(Bytes out, std::shared_ptr<const crypto::Signer> signer);
   [[nodiscard]] bool empty() const noexcept { return frame_.empty(); }
@@ -26,6 +30,7 @@ class ReplyFrame {
   Bytes frame_;
   std::size_t last_at_ = 0;
   std::shared_ptr<const crypto::Signer> last_signer_;
+  std::shared_ptr<SessionSealing> sealing_;
 };
 
 }  // namespace flotilla::handlers

@@ -67,6 +67,7 @@ struct Request {
   // The dispatcher's own:
   ReplyFrame* reply = nullptr;
   std::shared_ptr<const crypto::Signer> signer;  ///< verified the request; signs the answer
+  bool sealed = false;  ///< came sealed; its answer leaves sealed and unsigned
   bool is_async = false;
   bool credits_granted = false;  ///< by the interim response
 };

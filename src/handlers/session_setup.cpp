@@ -7,6 +7,7 @@
 #include "handlers/channel.hpp"
 #include "handlers/open_state.hpp"
 #include "handlers/request.hpp"
+#include "handlers/session_channels.hpp"
 #include "handlers/session_table.hpp"
 #include "wire/smb2.hpp"
 
@@ -40,7 +41,8 @@ Result<std::shared_ptr<ChannelSession>> begin_session(Request& request) {
     server.entropy().fill(random);
     session.id = ports::make_session_id(home, load_le<std::uint64_t>(random.data()));
     if (session.id.raw() != 0 && session.id.raw() != ~std::uint64_t{0} &&
-        server.sessions().add(session.id, request.channel, server.config().sessions_max)) {
+        server.sessions().add(session.id, entry->session, request.executor(),
+                              server.config().sessions_max)) {
       break;
     }
     if (attempt == 8) {
@@ -49,6 +51,9 @@ Result<std::shared_ptr<ChannelSession>> begin_session(Request& request) {
       return fail(NtStatus::InsufficientResources);
     }
   }
+  auto channels = std::make_unique<SessionChannels>();
+  channels->list.push_back(request.channel);
+  session.channels = std::move(channels);
   session.dialect = channel.facts().dialect;
   session.client_guid = channel.facts().client_guid;
   session.peer_address = channel.facts().peer_address;
@@ -62,17 +67,100 @@ Result<std::shared_ptr<ChannelSession>> begin_session(Request& request) {
 runtime::Task<void> close_previous(Request& request, SessionId previous, wire::Sid user) {
   const auto entry = request.server.sessions().find(previous);
   if (!entry || entry->user != user) co_return;
-  const std::shared_ptr<ServerChannel> channel = entry->channel.lock();
-  if (!channel) co_return;
+  std::shared_ptr<session::Session> session = entry->session.lock();
+  if (!session) co_return;
   auto shot = runtime::OneShot<bool>::make();
-  channel->executor().post([channel, previous, shot] {
-    runtime::spawn([](std::shared_ptr<ServerChannel> where, SessionId which,
+  runtime::Executor* const home = entry->executor;
+  Server* const server = &request.server;
+  home->post([server, home, session = std::move(session), shot]() mutable {
+    runtime::spawn([](Server* at, runtime::Executor* executor,
+                      std::shared_ptr<session::Session> which,
                       std::shared_ptr<runtime::OneShot<bool>> done) -> runtime::Task<void> {
-      co_await where->close_session(which);
+      co_await ServerChannel::end_session(*at, *executor, which);
       done->set(true);
-    }(channel, previous, shot));
+    }(server, home, std::move(session), shot));
   });
   co_await runtime::OneShot<bool>::wait(shot, request.executor());
+}
+
+/// What a connection signs with: Connection.SigningAlgorithmId, or what its dialect has.
+bool is_gmac(crypto::SigningAlgorithm algorithm) {
+  return algorithm == crypto::SigningAlgorithm::AesGmac;
+}
+
+/// A further channel of a session that is there. Spec [MS-SMB2] 3.3.5.5, second half.
+Result<std::shared_ptr<ChannelSession>> begin_binding(Request& request) {
+  ServerChannel& channel = *request.channel;
+  const ports::ConnectionFacts& facts = channel.facts();
+  const SessionId id = request.header.session_id;
+  if (const auto entry = channel.find_session(id)) {
+    if (entry->binding) return entry;  // its next leg, signature verified
+    return fail(NtStatus::RequestNotAccepted);
+  }
+  const auto known = request.server.sessions().find(id);
+  const auto session = known ? known->session.lock() : nullptr;
+  // A session of another shard or node never comes here: the front routes by SessionId.
+  if (!session || known->executor != &request.executor()) return fail(NtStatus::UserSessionDeleted);
+  const SessionChannels& channels = channels_of(*session);
+  if (session->state != session::SessionState::InProgress && channels.signer) {
+    const bool theirs = is_gmac(channels.signer->algorithm());
+    const bool ours = is_gmac(signing_algorithm_of(facts));
+    // As Windows has it: GMAC's nonces do not mix with the other algorithms on one key.
+    if (theirs && !ours) return fail(NtStatus::RequestOutOfSequence);
+    if (!theirs && ours) return fail(NtStatus::NotSupported);
+  }
+  if (facts.dialect < 0x0300 || !request.server.config().multichannel) {
+    return fail(NtStatus::RequestNotAccepted);
+  }
+  if (session->dialect != facts.dialect || channels.cipher != facts.cipher ||
+      !request.header.is_signed()) {
+    return fail(NtStatus::InvalidParameter);
+  }
+  if (session->state == session::SessionState::InProgress) {
+    return fail(NtStatus::RequestNotAccepted);
+  }
+  if (session->state == session::SessionState::Expired) {
+    return fail(NtStatus::NetworkSessionExpired);
+  }
+  if (session->guest || session->anonymous || !channels.signer) return fail(NtStatus::NotSupported);
+  if (!request.signer) return fail(NtStatus::AccessDenied);
+  if (channels.list.size() >= kChannelsPerSessionMax) {
+    return fail(NtStatus::InsufficientResources);
+  }
+  auto entry = std::make_shared<ChannelSession>();
+  entry->session = session;
+  entry->binding = true;
+  entry->preauth = crypto::PreauthHash(facts.preauth_hash);
+  channel.add_session(entry);
+  return entry;
+}
+
+/// The user has proved who he is: the connection is a channel of the session from now on.
+/// Spec    [MS-SMB2] 3.3.5.5.3: Channel.SigningKey
+NtStatus bind(Request& request, ChannelSession& entry, const ports::AuthStep& step) {
+  const ports::Token& token = *step.token;
+  const session::Session& session = *entry.session;
+  const auto& owner = static_cast<const SessionCredentials&>(*session.credentials);
+  if (owner.token->user_sid != token.user_sid) {
+    log::warn("session {:x} of {}: a channel of {} refused", session.id.raw(), session.user_name,
+              token.user_name);
+    return NtStatus::AccessDenied;
+  }
+  SessionChannels& channels = channels_of(session);
+  if (channels.list.size() >= kChannelsPerSessionMax) return NtStatus::InsufficientResources;
+  const ports::ConnectionFacts& facts = request.channel->facts();
+  entry.signer = std::make_shared<const crypto::Signer>(
+      signing_algorithm_of(facts),
+      crypto::derive_signing_key(key_schedule_of(facts.dialect),
+                                 crypto::session_key_of(step.session_key), entry.preauth.value()));
+  entry.binding = false;
+  channels.list.push_back(request.channel);
+  return NtStatus::Success;
+}
+
+bool can_seal(const ports::ConnectionFacts& facts, const ports::AuthStep& step) {
+  return facts.dialect >= 0x0300 && facts.cipher != 0 && !step.token->guest &&
+         !step.token->anonymous && !step.session_key.empty();
 }
 
 /// Everything that the token says goes onto the session. Returns SessionFlags.
@@ -94,14 +182,26 @@ std::uint16_t admit(Request& request, ChannelSession& entry, const ports::AuthSt
                         : nt_time_of(static_cast<std::int64_t>(step.expires_unix_seconds), 0);
   if (fresh && !token.guest && !token.anonymous && !step.session_key.empty()) {
     const ports::ConnectionFacts& facts = request.channel->facts();
-    entry.signer = make_signer(facts, step.session_key, entry.preauth);
+    const auto cipher =
+        facts.dialect >= 0x0300 ? static_cast<crypto::Cipher>(facts.cipher) : crypto::Cipher::None;
     const auto keys = crypto::derive_session_keys(key_schedule_of(facts.dialect), step.session_key,
-                                                  entry.preauth.value(), crypto::Cipher::None);
+                                                  entry.preauth.value(), cipher);
+    entry.signer =
+        std::make_shared<const crypto::Signer>(signing_algorithm_of(facts), keys.signing_key);
+    SessionChannels& channels = channels_of(session);
+    channels.signer = entry.signer;
+    channels.cipher = facts.cipher;
     const crypto::Key16 session_key = crypto::session_key_of(step.session_key);
+    if (cipher != crypto::Cipher::None) {
+      channels.sealing = std::make_shared<SessionSealing>(session.id, cipher, keys);
+    }
     session.session_key.assign(session_key.begin(), session_key.end());
     session.application_key.assign(keys.application_key.begin(), keys.application_key.end());
     session.signing_required =
         client_requires_signing || request.server.config().signing == ports::SigningMode::Required;
+    const ports::EncryptionMode wanted = request.server.config().encryption;
+    session.encrypt_data = channels.sealing && wanted >= ports::EncryptionMode::Desired;
+    session.encrypt_required = wanted == ports::EncryptionMode::Required;
   }
   session.state = session::SessionState::Valid;
   request.server.sessions().set_user(session.id, token.user_sid);
@@ -111,6 +211,7 @@ std::uint16_t admit(Request& request, ChannelSession& entry, const ports::AuthSt
   } else if (token.guest) {
     flags = wire::session_flags::kIsGuest;
   }
+  if (session.encrypt_data) flags |= wire::session_flags::kEncryptData;
   return flags;
 }
 
@@ -127,14 +228,6 @@ crypto::SigningAlgorithm signing_algorithm_of(const ports::ConnectionFacts& fact
   return static_cast<crypto::SigningAlgorithm>(facts.signing_algorithm);
 }
 
-std::shared_ptr<const crypto::Signer> make_signer(const ports::ConnectionFacts& facts,
-                                                  ByteView full_session_key,
-                                                  const crypto::PreauthHash& preauth) {
-  const crypto::SessionKeys keys = crypto::derive_session_keys(
-      key_schedule_of(facts.dialect), full_session_key, preauth.value(), crypto::Cipher::None);
-  return std::make_shared<const crypto::Signer>(signing_algorithm_of(facts), keys.signing_key);
-}
-
 HandlerTask handle_session_setup(Request& request) {
   const auto body = wire::decode<wire::SessionSetupRequest>(request.message);
   if (!body) co_return wire::status_of(body.error());
@@ -142,25 +235,24 @@ HandlerTask handle_session_setup(Request& request) {
   Server& server = request.server;
   const bool signing = (body->security_mode & wire::security_mode::kSigningRequired) != 0;
   const SessionId previous = body->previous_session_id;
-  if ((body->flags & wire::session_request_flags::kBinding) != 0) {
-    // Further channels of a session: issue 3. The negotiated capabilities do not offer it.
-    co_return channel.facts().dialect >= 0x0300 ? NtStatus::RequestNotAccepted
-                                                : NtStatus::InvalidParameter;
-  }
   std::shared_ptr<ChannelSession> entry;
-  if (request.header.session_id.raw() == 0) {
+  if ((body->flags & wire::session_request_flags::kBinding) != 0) {
+    auto begun = begin_binding(request);
+    if (!begun) co_return begun.error();
+    entry = *std::move(begun);
+  } else if (request.header.session_id.raw() == 0) {
     auto begun = begin_session(request);
     if (!begun) co_return begun.error();
     entry = *std::move(begun);
     request.header.session_id = entry->session->id;
   } else {
     entry = channel.find_session(request.header.session_id);
-    if (!entry) co_return NtStatus::UserSessionDeleted;
+    if (!entry || entry->binding) co_return NtStatus::UserSessionDeleted;
   }
   if (entry->busy) co_return NtStatus::RequestNotAccepted;
   const SessionId id = entry->session->id;
   const bool fresh = entry->session->state == session::SessionState::InProgress;
-  if (fresh) entry->preauth.add(request.message);
+  if (fresh || entry->binding) entry->preauth.add(request.message);
   if (!entry->exchange) entry->exchange = server.identity().begin();
   entry->busy = true;
   const std::shared_ptr<ports::AuthExchange> exchange = entry->exchange;
@@ -179,7 +271,11 @@ HandlerTask handle_session_setup(Request& request) {
     log::info("authentication failed for {} from {}: {}",
               fresh ? "a new session" : entry->session->user_name, channel.facts().peer_address,
               name_of(step.error()));
-    co_await channel.close_session(id);
+    if (entry->binding) {
+      channel.forget_session(id);
+    } else {
+      co_await channel.close_session(id);
+    }
     co_return step.error();
   }
   wire::SessionSetupResponse response;
@@ -189,6 +285,23 @@ HandlerTask handle_session_setup(Request& request) {
     co_return NtStatus::MoreProcessingRequired;
   }
   entry->exchange.reset();
+  if (entry->binding) {
+    const NtStatus bound = bind(request, *entry, *step);
+    if (bound != NtStatus::Success) {
+      channel.forget_session(id);
+      co_return bound;
+    }
+    if (entry->session->encrypt_data) response.session_flags = wire::session_flags::kEncryptData;
+    wire::encode(response, request.out);
+    co_return NtStatus::Success;
+  }
+  if (fresh && server.config().encryption == ports::EncryptionMode::Required &&
+      !can_seal(channel.facts(), *step)) {
+    log::info("encryption is required, and {} of {} cannot seal", step->token->user_name,
+              channel.facts().peer_address);
+    co_await channel.close_session(id);
+    co_return NtStatus::AccessDenied;
+  }
   if (!fresh) {
     const auto& now = static_cast<const SessionCredentials&>(*entry->session->credentials);
     if (now.token->user_sid != step->token->user_sid) {

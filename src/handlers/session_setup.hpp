@@ -14,9 +14,5 @@ namespace flotilla::handlers {
 /// Spec    [MS-SMB2] 3.1.4.1: HMAC-SHA256 for 2.x, AES-CMAC for 3.0.x, as negotiated for 3.1.1
 [[nodiscard]] crypto::SigningAlgorithm signing_algorithm_of(
     const ports::ConnectionFacts& facts) noexcept;
-/// The signer of a session that has just become valid.
-[[nodiscard]] std::shared_ptr<const crypto::Signer> make_signer(const ports::ConnectionFacts& facts,
-                                                                ByteView full_session_key,
-                                                                const crypto::PreauthHash& preauth);
 
 }  // namespace flotilla::handlers

@@ -2,10 +2,11 @@
 
 namespace flotilla::handlers {
 
-bool SessionTable::add(SessionId id, std::weak_ptr<ServerChannel> channel, std::size_t limit) {
+bool SessionTable::add(SessionId id, std::weak_ptr<session::Session> session,
+                       runtime::Executor& executor, std::size_t limit) {
   const std::scoped_lock lock(mutex_);
   if (entries_.size() >= limit) return false;
-  return entries_.emplace(id, Entry{std::move(channel), {}}).second;
+  return entries_.emplace(id, Entry{std::move(session), &executor, {}}).second;
 }
 
 void SessionTable::set_user(SessionId id, const wire::Sid& user) {

@@ -8,20 +8,22 @@
 #include <unordered_map>
 
 #include "base/ids.hpp"
+#include "runtime/executor.hpp"
+#include "session/session.hpp"
 #include "wire/sid.hpp"
 
 namespace flotilla::handlers {
 
-class ServerChannel;
-
 class SessionTable {
  public:
   struct Entry {
-    std::weak_ptr<ServerChannel> channel;  ///< post to its executor before using it
+    std::weak_ptr<session::Session> session;  ///< touched on `executor` only
+    runtime::Executor* executor = nullptr;    ///< the session's home
     wire::Sid user;
   };
   /// False, with nothing added, where the table has `limit` sessions already or knows this id.
-  [[nodiscard]] bool add(SessionId id, std::weak_ptr<ServerChannel> channel, std::size_t limit);
+  [[nodiscard]] bool add(SessionId id, std::weak_ptr<session::Session> session,
+                         runtime::Executor& executor, std::size_t limit);
   /// The session is valid now, and this user's.
   void set_user(SessionId id, const wire::Sid& user);
   void remove(SessionId id);

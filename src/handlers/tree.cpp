@@ -6,6 +6,7 @@
 #include "handlers/channel.hpp"
 #include "handlers/open_state.hpp"
 #include "handlers/request.hpp"
+#include "handlers/session_channels.hpp"
 #include "wire/smb2.hpp"
 #include "wire/utf16.hpp"
 
@@ -47,7 +48,7 @@ HandlerTask handle_tree_connect(Request& request) {
   if (!body) co_return wire::status_of(body.error());
   if (request.channel->facts().dialect == 0x0311 &&
       (body->flags & wire::tree_connect_flags::kClusterReconnect) == 0 && !request.signer &&
-      !request.session->guest && !request.session->anonymous) {
+      !request.sealed && !request.session->guest && !request.session->anonymous) {
     // [MS-SMB2] 3.3.5.7: a 3.1.1 client signs its TREE_CONNECT, or somebody is in between.
     request.channel->disconnect("a TREE_CONNECT of 3.1.1 without a signature");
     co_return NtStatus::AccessDenied;
@@ -62,6 +63,14 @@ HandlerTask handle_tree_connect(Request& request) {
   const auto& credentials = static_cast<const SessionCredentials&>(*request.session->credentials);
   if (!share->is_ipc && !may_use(*share, *credentials.token)) {
     log::info("share {}: user {} is not among valid_users", share->config.name,
+              request.session->user_name);
+    co_return NtStatus::AccessDenied;
+  }
+  const ports::EncryptionMode sealing = share->config.encryption;
+  const bool can_seal = channels_of(*request.session).sealing != nullptr;
+  if (sealing == ports::EncryptionMode::Required && !can_seal) {
+    // [MS-SMB2] 3.3.5.7: Share.EncryptData and RejectUnencryptedAccess.
+    log::info("share {} requires encryption, and {} cannot seal", share->config.name,
               request.session->user_name);
     co_return NtStatus::AccessDenied;
   }
@@ -99,6 +108,9 @@ HandlerTask handle_tree_connect(Request& request) {
     response.share_flags = wire::share_flags::kManualCaching;
   }
   response.maximal_access = tree->maximal_access;
+  if (can_seal && sealing >= ports::EncryptionMode::Desired) {
+    response.share_flags |= wire::share_flags::kEncryptData;
+  }
   auto state = std::make_unique<TreeState>();
   state->share = share;
   tree->state = std::move(state);

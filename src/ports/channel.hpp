@@ -82,17 +82,19 @@ class ChannelServer {
 };
 
 /// A SessionId says where the session lives, so that routing needs no table:
-/// bits 63..48 node id (low 16 bits), 47..40 shard, 39..0 unpredictable and unique there.
+/// bits 63..48 node id - 1 (low 16 bits), 31..24 shard, 23..0 unpredictable and unique there. The
+/// ids of node 1 fit 32 bits, as those of other servers do: some clients keep no more.
 struct SessionHome {
   std::uint16_t node = 0;
   std::uint8_t shard = 0;
 };
 [[nodiscard]] constexpr SessionHome home_of(SessionId id) noexcept {
-  return {static_cast<std::uint16_t>(id.raw() >> 48), static_cast<std::uint8_t>(id.raw() >> 40)};
+  return {static_cast<std::uint16_t>((id.raw() >> 48) + 1),
+          static_cast<std::uint8_t>(id.raw() >> 24)};
 }
 [[nodiscard]] constexpr SessionId make_session_id(SessionHome home, std::uint64_t unique) noexcept {
-  return SessionId{std::uint64_t{home.node} << 48 | std::uint64_t{home.shard} << 40 |
-                   (unique & 0xFFFFFFFFFFULL)};
+  return SessionId{std::uint64_t{static_cast<std::uint16_t>(home.node - 1)} << 48 |
+                   std::uint64_t{home.shard} << 24 | (unique & 0xFFFFFFULL)};
 }
 
 }  // namespace flotilla::ports

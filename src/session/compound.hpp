@@ -26,7 +26,7 @@ inline constexpr std::size_t kCompoundPartsMax = 256;
 /// Spec    [MS-SMB2] 3.3.5.2.7 Handling Compounded Requests, 3.3.5.2.6
 /// Input   `frame` from its first SMB2 header; parts borrow from it
 /// Errors  a reason to disconnect: shorter than a header, not SMB2, NextCommand that is misaligned,
-///         smaller than a header or past the end, a command that does not exist, a response
+///         smaller than a header or past the end, a response
 /// Output  `malformed` on the first part when it is marked related, and on every related one that
 ///         follows it. Deviation: a chain of both styles is carried out, as Windows does.
 [[nodiscard]] std::expected<std::vector<CompoundPart>, std::string_view> split_frame(

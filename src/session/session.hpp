@@ -84,8 +84,9 @@ class Session {
   bool guest = false;
   bool anonymous = false;
   bool signing_required = false;
-  bool encrypt_data = false;
-  std::string user_name;  ///< "DOMAIN\\user" for logs and status
+  bool encrypt_data = false;      ///< the client was told to seal: Session.EncryptData
+  bool encrypt_required = false;  ///< what is not sealed is refused
+  std::string user_name;          ///< "DOMAIN\\user" for logs and status
   std::string peer_address;
   NtTime created;
   NtTime expires;     ///< 0: never
@@ -96,6 +97,7 @@ class Session {
   std::uint32_t next_tree = 1;
   std::uint64_t next_volatile = 1;
   std::unique_ptr<Attachment> credentials;  ///< handlers: token and kernel credentials
+  std::unique_ptr<Attachment> channels;     ///< handlers: ChannelList and the shared keys
 
   /// A tree id that is not in use; never 0 nor 0xFFFFFFFF.
   [[nodiscard]] TreeId new_tree_id();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "crypto/preauth.hpp"
+#include "crypto/sealing.hpp"
 #include "crypto/signing.hpp"
 #include "handlers/server.hpp"
 #include "pool/embedded/embedded_engine.hpp"
@@ -39,7 +40,9 @@ class TestClock final : public ports::Clock {
 
 struct TestNodeOptions {
   ports::SigningMode signing = ports::SigningMode::Required;
-  bool read_only_share = true;  ///< also serve "ro"
+  ports::EncryptionMode encryption = ports::EncryptionMode::Enabled;
+  ports::EncryptionMode share_encryption = ports::EncryptionMode::Off;  ///< of "team"
+  bool read_only_share = true;                                          ///< also serve "ro"
   std::chrono::milliseconds break_timeout{35000};
 };
 
@@ -80,6 +83,7 @@ struct ClientOptions {
   std::uint16_t shard = 0;
   std::uint8_t guid = 1;  ///< clients with one number are one client
   bool large_mtu = true;
+  std::uint16_t cipher = 0;
 };
 
 struct OpenArgs {
@@ -158,6 +162,8 @@ class TestClient {
 
   // Whole steps that must succeed.
   NtStatus log_in(std::string_view user, SessionId previous = {}, std::uint8_t mode = 1);
+  /// SESSION_SETUP with BINDING: this connection becomes a channel of `first`'s session.
+  NtStatus bind(TestClient& first, std::string_view user);
   Response tree_connect(std::u16string path);
   void connect(std::string_view user = "alice", std::u16string share = u"data");
   Response open(const OpenArgs& args);
@@ -173,11 +179,18 @@ class TestClient {
   std::uint16_t credit_charge = 1;
   std::uint32_t capabilities = 0;
   bool sign = true;
+  bool seal = false;                ///< what is sent; what comes is opened all the same
+  std::uint64_t sealed_frames = 0;  ///< that came
+  crypto::Key16 signing_key{};
+  std::unique_ptr<crypto::Signer> session_signer;  ///< of a binding that is refused
+  std::unique_ptr<crypto::Sealer> sealer;
+  std::unique_ptr<crypto::Sealer> opener;
   std::unique_ptr<crypto::Signer> signer;
 
  private:
   class Sink;
   void take_frames();
+  void deliver(Bytes frame);
 
   TestNode& node_;
   ClientOptions options_;

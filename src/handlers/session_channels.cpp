@@ -1,0 +1,29 @@
+#include "handlers/session_channels.hpp"
+
+#include <algorithm>
+
+#include "handlers/channel.hpp"
+
+namespace flotilla::handlers {
+
+std::shared_ptr<ServerChannel> SessionChannels::pick(
+    const std::shared_ptr<ServerChannel>& preferred) const {
+  std::shared_ptr<ServerChannel> last;
+  for (const auto& weak : list) {
+    auto channel = weak.lock();
+    if (!channel || channel->closed()) continue;
+    if (channel == preferred) return channel;
+    last = std::move(channel);
+  }
+  return last;
+}
+
+bool SessionChannels::remove(const ServerChannel* channel) {
+  std::erase_if(list, [channel](const std::weak_ptr<ServerChannel>& weak) {
+    const auto alive = weak.lock();
+    return !alive || alive.get() == channel;
+  });
+  return list.empty();
+}
+
+}  // namespace flotilla::handlers
