@@ -1,5 +1,7 @@
 #include "handlers/access.hpp"
 
+#include "handlers/open_state.hpp"
+#include "handlers/security_view.hpp"
 #include "wire/smb2_constants.hpp"
 
 namespace flotilla::handlers {
@@ -49,6 +51,116 @@ Result<Rights> rights_on(ports::Backend& backend, const ports::Credentials& who,
     maximal |= a::kDeleteChild;
   }
   return Rights{maximal};
+}
+
+namespace {
+
+/// Nothing where none is stored, or none that can be read.
+Result<std::optional<wire::SecurityDescriptor>> stored_of(ports::BackendFile& file) {
+  const auto bytes = file.stored_security();
+  if (!bytes) return fail(bytes.error());
+  std::optional<wire::SecurityDescriptor> out;
+  if (*bytes) {
+    if (auto decoded = wire::SecurityDescriptor::decode(**bytes)) out = std::move(*decoded);
+  }
+  return out;
+}
+
+}  // namespace
+
+Requester requester_of(Server& server, const session::Session& session, const Share& share) {
+  const auto& credentials = static_cast<const SessionCredentials&>(*session.credentials);
+  const ports::Token& token = *credentials.token;
+  Requester out{
+      credentials.kernel, {}, ports::IdMap::of_server_name(server.config().server_name), {}, {}};
+  std::uint32_t uid = token.uid;
+  std::uint32_t gid = token.gid;
+  std::vector<std::uint32_t> groups = token.groups;
+  if (out.kernel.use_share_owner && share.backend) {
+    uid = share.backend->owner_uid();
+    gid = share.backend->owner_gid();
+    groups = {gid};
+  }
+  auto& sids = out.sids.sids;
+  sids.push_back(token.user_sid);
+  sids.insert(sids.end(), token.group_sids.begin(), token.group_sids.end());
+  out.owner = out.ids.user_sid(uid);
+  out.group = out.ids.group_sid(gid);
+  sids.push_back(out.owner);
+  sids.push_back(wire::well_known::unix_user(uid));
+  sids.push_back(out.group);
+  for (const std::uint32_t each : groups) {
+    sids.push_back(out.ids.group_sid(each));
+    sids.push_back(wire::well_known::unix_group(each));
+  }
+  return out;
+}
+
+Result<Rights> rights_for(ports::Backend& backend, const Requester& who, ports::BackendFile& file,
+                          std::string_view path) {
+  const auto kernel = rights_on(backend, who.kernel, file, path);
+  if (!kernel) return kernel;
+  const auto own = stored_of(file);
+  if (!own) return fail(own.error());
+  coherence::AccessMask maximal = kernel->maximal;
+  if (*own) {
+    maximal = rights_by(**own, who.sids);
+    if (!who.kernel.use_share_owner) {
+      constexpr coherence::AccessMask kData = a::kReadData | a::kWriteData | a::kAppendData;
+      maximal &= kernel->maximal | ~kData;
+    }
+  }
+  if (path.empty()) return Rights{maximal};
+  const auto parent = backend.locate(who.kernel, parent_of(path));
+  if (!parent) return Rights{maximal};
+  const auto above = stored_of(**parent);
+  if (!above) return fail(above.error());
+  if (*above) {
+    const coherence::AccessMask there = rights_by(**above, who.sids);
+    if (!*own) maximal &= ~a::kDelete;
+    if ((there & a::kDeleteChild) != 0) maximal |= a::kDelete;
+    if ((there & a::kListDirectory) != 0) maximal |= a::kReadAttributes;
+  } else if (*own) {
+    maximal |= kernel->maximal & (a::kDelete | a::kReadAttributes);
+  }
+  return Rights{maximal};
+}
+
+Result<std::optional<wire::SecurityDescriptor>> security_of_new(
+    ports::Backend& backend, const Requester& who, std::string_view path, bool directory,
+    const std::optional<wire::SecurityDescriptor>& asked) {
+  namespace info = wire::security_information;
+  std::optional<wire::SecurityDescriptor> out;
+  if (const auto parent = backend.locate(who.kernel, parent_of(path))) {
+    const auto above = stored_of(**parent);
+    if (!above) return fail(above.error());
+    if (*above) {
+      const coherence::AccessMask needed = directory ? a::kAddSubdirectory : a::kAddFile;
+      if ((rights_by(**above, who.sids) & needed) == 0) return fail(NtStatus::AccessDenied);
+      out = inherited(**above, who.owner, who.group, directory);
+    }
+  }
+  if (!asked) return out;
+  std::uint32_t parts = 0;
+  if (asked->owner) parts |= info::kOwner;
+  if (asked->group) parts |= info::kGroup;
+  if (asked->control & wire::sd_control::kDaclPresent) parts |= info::kDacl;
+  if (!out) {
+    out.emplace();
+    out->owner = who.owner;
+    out->group = who.group;
+    if (!(parts & info::kDacl)) {
+      // Only an owner or a group: the rights of a plain new file, which are the maker's.
+      wire::Ace ace;
+      ace.mask = a::kFileAllAccess;
+      ace.sid = who.owner;
+      out->dacl.emplace().aces.push_back(ace);
+      out->control |= wire::sd_control::kDaclPresent;
+    }
+  }
+  auto merged = with_parts(*out, *asked, parts, who.sids);
+  if (!merged) return fail(merged.error());
+  return std::optional(std::move(*merged));
 }
 
 coherence::AccessMask map_generic(coherence::AccessMask desired) noexcept {

@@ -1,14 +1,23 @@
-// Who may do what with a file, as an access mask. Today from the kernel's mode bits; stored ACLs
-// come with the issue about permissions and change this file only.
+// Who may do what with a file, as an access mask: from the stored security descriptor where there
+// is one, else from the kernel's mode bits.
 #pragma once
 
 #include <string_view>
 
 #include "base/result.hpp"
 #include "coherence/types.hpp"
+#include "handlers/security_rules.hpp"
 #include "ports/backend.hpp"
+#include "ports/id_map.hpp"
+
+namespace flotilla::session {
+struct Session;
+}
 
 namespace flotilla::handlers {
+
+class Server;
+struct Share;
 
 /// Rights that change a file: refused on read-only shares.
 inline constexpr coherence::AccessMask kWritingAccess = 0x00000002 | 0x00000004 | 0x00000010 |
@@ -24,6 +33,33 @@ struct Rights {
 /// A reader may execute too: that is what Windows programs expect of a share without ACLs.
 [[nodiscard]] Result<Rights> rights_on(ports::Backend& backend, const ports::Credentials& who,
                                        ports::BackendFile& file, std::string_view path);
+
+/// Who asks, in both worlds.
+struct Requester {
+  ports::Credentials kernel;
+  SidSet sids;
+  ports::IdMap ids;
+  wire::Sid owner;  ///< of what it makes
+  wire::Sid group;
+};
+[[nodiscard]] Requester requester_of(Server& server, const session::Session& session,
+                                     const Share& share);
+
+/// The rights that the token has by the stored descriptors of the file and of its directory (which
+/// may give DELETE and FILE_READ_ATTRIBUTES), or as rights_on says where none is stored. A user who
+/// has a Unix identity gets no data right that the kernel would refuse. Blocks.
+/// Spec    [MS-FSA] 2.1.5.1.2.1 Algorithm to Check Access to an Existing File
+[[nodiscard]] Result<Rights> rights_for(ports::Backend& backend, const Requester& who,
+                                        ports::BackendFile& file, std::string_view path);
+
+/// Whether a file or directory may be made at `path`, and the descriptor that it gets: `asked`
+/// (the SecD context) over what it inherits; nothing where neither is there. Blocks.
+/// Spec    [MS-FSA] 2.1.5.1.1 Creation of a New File
+/// Errors  AccessDenied  the directory's descriptor does not let
+///         InvalidOwner  as with_parts
+[[nodiscard]] Result<std::optional<wire::SecurityDescriptor>> security_of_new(
+    ports::Backend& backend, const Requester& who, std::string_view path, bool directory,
+    const std::optional<wire::SecurityDescriptor>& asked);
 
 /// Generic bits to specific ones ([MS-SMB2] 2.2.13.1, [MS-DTYP] 2.4.3).
 [[nodiscard]] coherence::AccessMask map_generic(coherence::AccessMask desired) noexcept;

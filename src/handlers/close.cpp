@@ -1,5 +1,7 @@
 #include "handlers/close.hpp"
 
+#include <utility>
+
 #include "base/log.hpp"
 #include "handlers/durable/durable_opens.hpp"
 #include "handlers/engine_call.hpp"
@@ -92,9 +94,16 @@ runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
                                std::shared_ptr<session::Open> open) {
   if (open->closing) co_return;
   drop_open(server, *session, open);
-  if (open->pipe || open->revoked) co_return;
-  co_await give_back(server, executor, *state_of(*open).share, kernel_credentials(*session),
-                     open->key, open->open_id, open->directory);
+  if (open->pipe) co_return;
+  const std::shared_ptr<StreamHold> hold = std::exchange(state_of(*open).stream_hold, nullptr);
+  if (!open->revoked) {
+    co_await give_back(server, executor, *state_of(*open).share, kernel_credentials(*session),
+                       open->key, open->open_id, open->directory);
+  }
+  if (hold) {
+    co_await give_back(server, executor, *state_of(*open).share, kernel_credentials(*session),
+                       hold->key, hold->open, false);
+  }
 }
 
 /// [MS-SMB2] 3.3.5.10 Receiving an SMB2 CLOSE Request.

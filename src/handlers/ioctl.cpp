@@ -192,8 +192,152 @@ NtStatus no_snapshots(Request& request, const wire::IoctlRequest& ioctl) {
   return send_whole(request, ioctl, wire::encoded(wire::SrvSnapshotArray{}));
 }
 
+/// [MS-FSA] 2.1.5.10.38 FSCTL_SET_SPARSE
+HandlerTask set_sparse(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
+  if (target.open->directory) co_return NtStatus::InvalidParameter;
+  if (!target.allows(wire::access::kWriteData | wire::access::kWriteAttributes |
+                     wire::access::kAppendData)) {
+    co_return NtStatus::AccessDenied;
+  }
+  const bool sparse = ioctl.input.empty() || ioctl.input.front() != 0;
+  auto call = [file = target.file, who = kernel_credentials(*request.session), sparse] {
+    return file->set_sparse(who, sparse);
+  };
+  const Status done =
+      co_await offload(request.server, request.executor(), target.local, std::move(call));
+  if (!done) co_return done.error();
+  report_change(request, *target.open, wire::notify_filter::kAttributes);
+  co_return send(request, ioctl, {});
+}
+
+/// [MS-FSA] 2.1.5.10.40 FSCTL_SET_ZERO_DATA
+HandlerTask set_zero_data(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
+  if (target.open->directory) co_return NtStatus::InvalidParameter;
+  if (!target.allows(wire::access::kWriteData)) co_return NtStatus::AccessDenied;
+  const auto asked = wire::decode<wire::FileZeroDataInformation>(ioctl.input);
+  if (!asked || asked->file_offset > INT64_MAX || asked->beyond_final_zero > INT64_MAX ||
+      asked->file_offset > asked->beyond_final_zero) {
+    co_return NtStatus::InvalidParameter;
+  }
+  const ports::DataRange range{asked->file_offset, asked->beyond_final_zero - asked->file_offset};
+  auto ticket = co_await admit_change(request, target, range.offset, range.length);
+  if (!ticket) co_return ticket.error();
+  auto call = [file = target.file, range]() -> Status {
+    const auto facts = file->facts();
+    if (!facts) return fail(facts.error());
+    return file->zero(range, (facts->attributes & wire::file_attribute::kSparseFile) != 0);
+  };
+  const Status done = co_await offload(request.server, request.executor(), false, std::move(call));
+  ticket->release();
+  if (!done) co_return done.error();
+  if (still_open(*target.open)) show_write_time(target);
+  report_change(request, *target.open, wire::notify_filter::kLastWrite);
+  co_return send(request, ioctl, {});
+}
+
+/// [MS-FSA] 2.1.5.10.22 FSCTL_QUERY_ALLOCATED_RANGES
+HandlerTask allocated_ranges(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
+  constexpr std::size_t kEntryBytes = 16;
+  if (target.open->directory) co_return NtStatus::InvalidParameter;
+  if (!target.allows(wire::access::kReadData)) co_return NtStatus::AccessDenied;
+  const auto asked = wire::decode<wire::FileAllocatedRange>(ioctl.input);
+  if (!asked || ioctl.input.size() < kEntryBytes || asked->file_offset > INT64_MAX ||
+      asked->length > INT64_MAX - asked->file_offset) {
+    co_return NtStatus::InvalidParameter;
+  }
+  auto call = [file = target.file,
+               range = ports::DataRange{asked->file_offset,
+                                        asked->length}]() -> Result<std::vector<ports::DataRange>> {
+    const auto facts = file->facts();
+    if (!facts) return fail(facts.error());
+    if ((facts->attributes & wire::file_attribute::kSparseFile) != 0) {
+      return file->allocated_ranges(range);
+    }
+    // A file that is not sparse is allocated as far as it goes.
+    std::vector<ports::DataRange> whole;
+    if (range.offset < facts->size_bytes && range.length > 0) {
+      whole.push_back({range.offset, std::min(range.length, facts->size_bytes - range.offset)});
+    }
+    return whole;
+  };
+  const auto ranges = co_await offload(request.server, request.executor(), false, std::move(call));
+  if (!ranges) co_return ranges.error();
+  if (!ranges->empty() && ioctl.max_output_response < kEntryBytes) {
+    co_return NtStatus::BufferTooSmall;
+  }
+  Bytes output;
+  ByteWriter out(output);
+  for (const ports::DataRange& range : *ranges) {
+    if (output.size() + kEntryBytes > ioctl.max_output_response) {
+      co_return send(request, ioctl, output, NtStatus::BufferOverflow);
+    }
+    out.u64(range.offset);
+    out.u64(range.length);
+  }
+  co_return send(request, ioctl, output);
+}
+
+/// [MS-FSA] 2.1.5.10.4 FSCTL_DUPLICATE_EXTENTS_TO_FILE
+HandlerTask duplicate_extents(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
+  const auto asked = wire::decode<wire::DuplicateExtentsData>(ioctl.input);
+  if (!asked) co_return NtStatus::InvalidParameter;
+  if (!target.allows(wire::access::kWriteData)) co_return NtStatus::AccessDenied;
+  const std::shared_ptr<session::Open> from = request.session->find_open(asked->source_file_id);
+  if (!from || from->pipe || from->revoked || from->directory || target.open->directory) {
+    co_return NtStatus::InvalidHandle;
+  }
+  if (!(from->granted_access & wire::access::kReadData)) co_return NtStatus::AccessDenied;
+  constexpr std::uint64_t kEnd = INT64_MAX;
+  if (asked->byte_count > kEnd || asked->source_file_offset > kEnd - asked->byte_count ||
+      asked->target_file_offset > kEnd - asked->byte_count) {
+    co_return NtStatus::InvalidParameter;
+  }
+  const ports::DataRange to{asked->target_file_offset, asked->byte_count};
+  auto writing = co_await admit_change(request, target, to.offset, to.length);
+  if (!writing) co_return writing.error();
+  if (const Status there = still_open(*from); !there) co_return there.error();
+  const OpenState& source = state_of(*from);
+  auto reading = source.gate->admit(from->open_id, asked->source_file_offset, to.length,
+                                    ports::IoGate::Access::Read);
+  if (!reading) co_return reading.error();
+  auto call = [from_file = source.file, file = target.file, offset = asked->source_file_offset,
+               to]() -> Status {
+    const auto there = from_file->facts();
+    const auto here = file->facts();
+    if (!there || !here) return fail(NtStatus::UnexpectedIoError);
+    if (offset > there->size_bytes || to.length > there->size_bytes - offset) {
+      return fail(NtStatus::NotSupported);
+    }
+    if (to.offset > here->size_bytes || to.length > here->size_bytes - to.offset) {
+      return fail(NtStatus::NotSupported);
+    }
+    const Status done = file->clone_range(*from_file, offset, to);
+    if (!done && done.error() == NtStatus::NotSupported) {
+      return fail(NtStatus::InvalidDeviceRequest);
+    }
+    return done;
+  };
+  const Status done = co_await offload(request.server, request.executor(), false, std::move(call));
+  if (!done) co_return done.error();
+  report_change(request, *target.open, wire::notify_filter::kLastWrite);
+  co_return send(request, ioctl, {});
+}
+
+/// FSCTL_CREATE_OR_GET_OBJECT_ID: the volume's identity and the file's number make the id.
+/// Spec    [MS-FSA] 2.1.5.10.1; [MS-FSCC] 2.1.3.1
+NtStatus object_id(Request& request, const wire::IoctlRequest& ioctl, const FileOpen& target) {
+  wire::FileObjectIdBuffer id;
+  store_le(id.object_id.data(), target.open->key.volume);
+  store_le(id.object_id.data() + 8, target.open->key.inode);
+  store_le(id.birth_volume_id.data(), target.open->key.volume);
+  id.birth_object_id = id.object_id;
+  return send_whole(request, ioctl, wire::encoded(id));
+}
+
 HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
                     std::shared_ptr<session::Open> open) {
+  const auto target = file_of(request, open);
+  if (!target) co_return target.error();
   switch (ioctl.ctl_code) {
     case fsctl::kSrvRequestResumeKey:
       co_return resume_key(request, ioctl, *open);
@@ -203,7 +347,19 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
     case fsctl::kSrvEnumerateSnapshots:
       co_return no_snapshots(request, ioctl);
     case fsctl::kGetReparsePoint:
+    case fsctl::kDeleteReparsePoint:
       co_return NtStatus::NotAReparsePoint;
+    case fsctl::kSetSparse:
+      co_return co_await set_sparse(request, ioctl, *target);
+    case fsctl::kSetZeroData:
+      co_return co_await set_zero_data(request, ioctl, *target);
+    case fsctl::kQueryAllocatedRanges:
+      co_return co_await allocated_ranges(request, ioctl, *target);
+    case fsctl::kDuplicateExtentsToFile:
+      co_return co_await duplicate_extents(request, ioctl, *target);
+    case fsctl::kCreateOrGetObjectId:
+    case fsctl::kGetObjectId:
+      co_return object_id(request, ioctl, *target);
     case fsctl::kIsPathnameValid:
       co_return send(request, ioctl, {});
     case fsctl::kGetCompression: {
@@ -221,8 +377,8 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
     case fsctl::kSrvReadHash:
       co_return NtStatus::NotSupported;
     default:
-      // Sparse files, zeroing, allocated ranges, object ids, reparse points, trimming, offload,
-      // integrity: what the backend has no word for ([MS-FSA] 2.1.5.10).
+      // Setting object ids and reparse points, trimming, offload, integrity: what the backend has
+      // no word for ([MS-FSA] 2.1.5.10).
       co_return NtStatus::InvalidDeviceRequest;
   }
 }

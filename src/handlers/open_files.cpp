@@ -54,6 +54,14 @@ void OpenFiles::show_times(ports::FileFacts& facts, NtTime now) const {
   facts.changed = facts.written;
 }
 
+bool OpenFiles::streams_forbid_delete(const FileKey& file) const {
+  std::shared_ptr<Entry> entry;  // outlives the lock: its destructor takes it too
+  const std::scoped_lock lock(tables_->mutex);
+  const auto slot = tables_->files.find(file);
+  if (slot != tables_->files.end()) entry = slot->second.lock();
+  return entry && entry->streams_not_sharing_delete > 0;
+}
+
 std::shared_ptr<OpenFiles::Entry> OpenFiles::hold(const FileKey& key, const void* share,
                                                   std::string_view path) {
   const std::scoped_lock lock(tables_->mutex);

@@ -32,6 +32,8 @@ class OpenFiles {
     /// directory that somebody holds so keeps its entries' names ([MS-FSA] 2.1.5.15.11, sharing of
     /// the parent).
     std::atomic<int> delete_openers{0};
+    /// Opens of the file's streams that do not share deletion.
+    std::atomic<int> streams_not_sharing_delete{0};
     /// The write time that clients see while a write is not to show yet; 0: the file system's own.
     /// Samba's and Windows' delayed write time: the first write through an open shows after two
     /// seconds, later ones when it closes.
@@ -61,6 +63,8 @@ class OpenFiles {
                                             std::string_view path);
   /// Every open of the file sees the new name from now on.
   void renamed(Entry& entry, std::string path);
+  /// Whether a stream of the file is open by somebody who does not share its deletion.
+  [[nodiscard]] bool streams_forbid_delete(const FileKey& file) const;
   /// `facts` with the times that clients are to see: the write time of a file that is being written
   /// may be held back; the change time is the write time, as in Samba.
   void show_times(ports::FileFacts& facts, NtTime now) const;

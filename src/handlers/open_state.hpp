@@ -61,6 +61,29 @@ struct DurableTraits {
   std::uint64_t app_version_low = 0;
 };
 
+/// What the open of a stream keeps of its file: an open of its own in the engine, without any right
+/// to data.
+struct StreamHold {
+  StreamHold() = default;
+  StreamHold(const StreamHold&) = delete;
+  StreamHold& operator=(const StreamHold&) = delete;
+  ~StreamHold() {
+    if (forbids_delete_) --entry->streams_not_sharing_delete;
+  }
+  /// The stream's open does not share deletion, so the file must not be deleted either.
+  void forbid_delete() {
+    forbids_delete_ = true;
+    ++entry->streams_not_sharing_delete;
+  }
+  FileKey key;
+  OpenId open;
+  std::shared_ptr<ports::OpenEvents> events;
+  std::shared_ptr<OpenFiles::Entry> entry;
+
+ private:
+  bool forbids_delete_ = false;
+};
+
 /// On session::Open::state.
 struct OpenState final : session::Attachment {
   ~OpenState() override;
@@ -75,6 +98,7 @@ struct OpenState final : session::Attachment {
   std::optional<NtTime> user_set_write_time;
   bool write_time_triggered = false;  ///< a write came through this open: the next ones do not show
   bool wrote = false;                 ///< its close shows the file's own write time
+  std::shared_ptr<StreamHold> stream_hold;  ///< null but for a named stream
   std::optional<Enumeration> enumeration;
   std::shared_ptr<EnumerationTurn> enumeration_turn;
   std::shared_ptr<NotifyWatch> watch;  ///< CHANGE_NOTIFY's; removed from the hub on close

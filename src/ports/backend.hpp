@@ -64,6 +64,20 @@ struct ExtendedAttribute {
   std::uint8_t flags = 0;
 };
 
+/// A named stream of a file or directory; the unnamed one is not among them.
+struct StreamFacts {
+  std::string name;  ///< UTF-8, as stored, without ":$DATA"
+  std::uint64_t size_bytes = 0;
+  std::uint64_t allocation_bytes = 0;
+};
+
+/// [offset, offset + length) of a file's data.
+struct DataRange {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+  friend bool operator==(const DataRange&, const DataRange&) = default;
+};
+
 /// What may be done with data through a handle.
 enum class DataAccess : std::uint8_t { None, Read, Write, ReadWrite };
 
@@ -116,6 +130,64 @@ class BackendFile {
   /// removed), or nothing where none is stored (the caller synthesises one from mode bits).
   [[nodiscard]] virtual Result<std::optional<Bytes>> stored_security() = 0;
 
+  /// Stores `descriptor` (self-relative) in security.NTACL as Samba's acl_xattr does. With the
+  /// daemon's rights: the caller has checked the user's.
+  /// Errors  NotSupported  the file system keeps no such thing
+  [[nodiscard]] virtual Status store_security(ByteView descriptor) {
+    (void)descriptor;
+    return fail(NtStatus::NotSupported);
+  }
+
+  /// Of a stream: its file's key.
+  [[nodiscard]] virtual const FileKey& base_key() const noexcept { return key(); }
+  /// This file's stream where it is a named one, as stored; "" for the file itself.
+  [[nodiscard]] virtual std::string_view stream() const noexcept { return {}; }
+  [[nodiscard]] virtual Result<std::vector<StreamFacts>> streams() {
+    return std::vector<StreamFacts>();
+  }
+  /// The named stream as a file of its own: own key and data, all else is its file's. Without case.
+  /// Errors  ObjectNameNotFound (not `create`), ObjectNameCollision (`create`), AccessDenied,
+  ///         DiskFull, NotSupported
+  [[nodiscard]] virtual Result<std::unique_ptr<BackendFile>> open_stream(const Credentials& who,
+                                                                         std::string_view name,
+                                                                         bool create) {
+    (void)who, (void)name;
+    return fail(create ? NtStatus::NotSupported : NtStatus::ObjectNameNotFound);
+  }
+  [[nodiscard]] virtual Status remove_stream(const Credentials& who, std::string_view name) {
+    (void)who, (void)name;
+    return fail(NtStatus::ObjectNameNotFound);
+  }
+  /// Of a stream: gives it another name. ObjectNameCollision where that exists and not `replace`.
+  [[nodiscard]] virtual Status rename_stream(const Credentials& who, std::string_view to,
+                                             bool replace) {
+    (void)who, (void)to, (void)replace;
+    return fail(NtStatus::NotSupported);
+  }
+
+  /// FILE_ATTRIBUTE_SPARSE_FILE on or off; what is allocated stays so.
+  [[nodiscard]] virtual Status set_sparse(const Credentials& who, bool sparse) {
+    (void)who, (void)sparse;
+    return fail(NtStatus::NotSupported);
+  }
+  /// Zeroes the range within the file's size; holes where `punch` and the file system can.
+  [[nodiscard]] virtual Status zero(DataRange range, bool punch) {
+    (void)range, (void)punch;
+    return fail(NtStatus::NotSupported);
+  }
+  /// The parts of the range, cut to the file's size, that may hold other bytes than zero.
+  [[nodiscard]] virtual Result<std::vector<DataRange>> allocated_ranges(DataRange range) {
+    (void)range;
+    return fail(NtStatus::NotSupported);
+  }
+  /// Shares `length` bytes of `from` instead of copying them. NotSupported where the file system
+  /// cannot.
+  [[nodiscard]] virtual Status clone_range(BackendFile& from, std::uint64_t from_offset,
+                                           DataRange to) {
+    (void)from, (void)from_offset, (void)to;
+    return fail(NtStatus::NotSupported);
+  }
+
   /// For directories. `pattern_hint`: a name without wildcards lets the backend look up instead of
   /// scan.
   [[nodiscard]] virtual Result<std::unique_ptr<DirectoryCursor>> list(const Credentials& who) = 0;
@@ -151,7 +223,8 @@ struct Backend {
                                                                     bool directory,
                                                                     std::uint32_t attributes) = 0;
 
-  /// Removes the name if it still names `key`. ObjectNameNotFound, DirectoryNotEmpty, AccessDenied.
+  /// Removes the name if it still names `key`; "path:stream" removes a stream. ObjectNameNotFound,
+  /// DirectoryNotEmpty, AccessDenied.
   [[nodiscard]] virtual Status remove(const Credentials& who, std::string_view path,
                                       const FileKey& key, bool directory) = 0;
 
@@ -167,6 +240,9 @@ struct Backend {
 
   [[nodiscard]] virtual Result<VolumeFacts> volume() = 0;
   [[nodiscard]] virtual std::uint64_t volume_id() const noexcept = 0;
+  /// Who Credentials::use_share_owner stands for.
+  [[nodiscard]] virtual std::uint32_t owner_uid() const noexcept { return 65534; }
+  [[nodiscard]] virtual std::uint32_t owner_gid() const noexcept { return 65534; }
   /// False: calls may stall (network file systems), so handlers offload even metadata.
   [[nodiscard]] virtual bool local() const noexcept = 0;
 };

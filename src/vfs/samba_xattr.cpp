@@ -1,6 +1,10 @@
 #include "vfs/samba_xattr.hpp"
 
+#include <openssl/sha.h>
+
+#include <array>
 #include <charconv>
+#include <utility>
 
 namespace flotilla::vfs {
 namespace {
@@ -129,6 +133,104 @@ std::optional<Bytes> decode_nt_acl(ByteView bytes) {
     store_le(&sd[at], offset - start);
   }
   return sd;
+}
+
+namespace {
+
+// librpc/idl smb_acl: tags in its own numbering.
+std::uint16_t samba_tag(std::uint16_t kernel_tag) noexcept {
+  switch (kernel_tag) {
+    case 0x02:
+      return 1;  // USER
+    case 0x01:
+      return 2;  // USER_OBJ
+    case 0x08:
+      return 3;  // GROUP
+    case 0x04:
+      return 4;  // GROUP_OBJ
+    case 0x20:
+      return 5;  // OTHER
+    case 0x10:
+      return 6;  // MASK
+    default:
+      return 0;
+  }
+}
+
+void put_acl(ByteWriter& out, ByteView acl) {
+  ByteReader reader(acl);
+  reader.skip(4);  // version
+  const auto count = static_cast<std::uint32_t>(reader.remaining() / 8);
+  out.u32(count);  // conformance of the array
+  out.u32(count);
+  out.u32(0);  // next
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint16_t tag = samba_tag(reader.u16());
+    const std::uint16_t bits = reader.u16();
+    const std::uint32_t id = reader.u32();
+    out.align(4);
+    out.u16(tag);
+    out.u16(tag);  // the union's level
+    if (tag == 1 || tag == 3) {
+      out.align(8);
+      out.u64(id);
+    }
+    out.align(4);
+    out.u32(bits);
+  }
+}
+
+/// The mode as the minimal ACL that it is.
+Bytes acl_of_mode(std::uint32_t mode) {
+  Bytes acl;
+  ByteWriter out(acl);
+  out.u32(2);
+  for (const auto& [tag, shift] : {std::pair{0x01, 6}, std::pair{0x04, 3}, std::pair{0x20, 0}}) {
+    out.u16(static_cast<std::uint16_t>(tag));
+    out.u16(static_cast<std::uint16_t>(mode >> shift & 7));
+    out.u32(0xFFFFFFFF);
+  }
+  return acl;
+}
+
+}  // namespace
+
+Bytes encode_nt_acl(ByteView descriptor, const SystemAcl& system, NtTime now) {
+  Bytes wrapper;
+  ByteWriter hashed(wrapper);
+  hashed.u32(0x00020000);
+  hashed.u32(system.by_default.empty() ? 0 : 0x00020004);
+  hashed.u64(system.owner);
+  hashed.u64(system.group);
+  hashed.u32(system.mode);
+  put_acl(hashed, system.access.empty() ? acl_of_mode(system.mode) : system.access);
+  if (!system.by_default.empty()) {
+    hashed.align(4);
+    put_acl(hashed, system.by_default);
+  }
+  std::array<std::uint8_t, 64> sys_acl_hash{};
+  ::SHA256(wrapper.data(), wrapper.size(), sys_acl_hash.data());
+
+  Bytes out;
+  ByteWriter writer(out);
+  writer.u16(4);
+  writer.u16(4);
+  writer.u32(0x00020000);
+  writer.u32(0x00020004);
+  writer.u16(1);            // XATTR_SD_HASH_TYPE_SHA256
+  writer.bytes(Bytes(64));  // of the descriptor that Samba would make of the system's ACL
+  writer.bytes(as_bytes(std::string_view("posix_acl", 10)));
+  writer.align(4);
+  writer.u64(now.ticks);
+  writer.bytes(sys_acl_hash);
+  writer.align(4);
+  const auto start = static_cast<std::uint32_t>(out.size());
+  out.insert(out.end(), descriptor.begin(), descriptor.end());
+  for (std::size_t at = 4; at < 20 && descriptor.size() >= 20; at += 4) {
+    const auto offset = load_le<std::uint32_t>(&out[start + at]);
+    if (offset != 0) store_le(&out[start + at], offset + start);
+  }
+  return out;
 }
 
 }  // namespace flotilla::vfs

@@ -21,13 +21,16 @@ inline constexpr std::uint32_t kAttributeSystem = 0x4;
 inline constexpr std::uint32_t kAttributeDirectory = 0x10;
 inline constexpr std::uint32_t kAttributeArchive = 0x20;
 inline constexpr std::uint32_t kAttributeNormal = 0x80;
+inline constexpr std::uint32_t kAttributeTemporary = 0x100;
 inline constexpr std::uint32_t kAttributeSparse = 0x200;
 inline constexpr std::uint32_t kAttributeOffline = 0x1000;
+inline constexpr std::uint32_t kAttributeNotContentIndexed = 0x2000;
 
-/// What Samba keeps of the attributes.
+/// What is kept of the attributes: Samba's and two more, which Samba passes over.
 inline constexpr std::uint32_t kAttributesStored =
     kAttributeReadonly | kAttributeHidden | kAttributeSystem | kAttributeDirectory |
-    kAttributeArchive | kAttributeSparse | kAttributeOffline;
+    kAttributeArchive | kAttributeTemporary | kAttributeSparse | kAttributeOffline |
+    kAttributeNotContentIndexed;
 
 struct DosAttrib {
   std::optional<std::uint32_t> attributes;
@@ -44,5 +47,23 @@ struct DosAttrib {
 /// The self-relative security descriptor inside xattr_NTACL (versions 1 to 4), or nothing where
 /// the bytes are no such thing. Only the wrapper is judged, and that the descriptor's header fits.
 [[nodiscard]] std::optional<Bytes> decode_nt_acl(ByteView bytes);
+
+/// The file's own ACL and mode as Samba hashes them, so that a descriptor counts only as long as
+/// nobody has changed the rights behind its back: an ACL in system.posix_acl_access' form each.
+struct SystemAcl {
+  Bytes access;      ///< empty: the mode says all
+  Bytes by_default;  ///< empty: none
+  std::uint32_t owner = 0;
+  std::uint32_t group = 0;
+  std::uint32_t mode = 0;  ///< st_mode
+};
+
+/// xattr_NTACL version 4 around a self-relative descriptor, as acl_xattr writes it: SHA-256 of the
+/// system ACL, the description "posix_acl". `descriptor` must have a header of 20 bytes.
+[[nodiscard]] Bytes encode_nt_acl(ByteView descriptor, const SystemAcl& system, NtTime now);
+
+/// Samba's vfs_streams_xattr: the value of "user.DosStream.NAME:$DATA" ends in a NUL byte.
+inline constexpr const char* kStreamXattrPrefix = "user.DosStream.";
+inline constexpr const char* kStreamXattrSuffix = ":$DATA";
 
 }  // namespace flotilla::vfs

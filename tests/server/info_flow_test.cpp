@@ -162,13 +162,15 @@ TEST_F(Info, ASecurityDescriptorThatDoesNotFitSaysHowLargeItIs_3_3_5_20_3) {
   EXPECT_EQ(load_le<std::uint32_t>(contexts->at(0).error_context_data.data()), bytes.size());
   EXPECT_EQ(query(id, wire::InfoType::Security, 0, 4096, s::kSacl).status(),
             NtStatus::AccessDenied);
-  // Saying what holds already is fine; anything else is refused.
+  // Saying what holds already is fine; giving the file to somebody else is not.
   EXPECT_EQ(set(id, Class{}, bytes, wire::InfoType::Security, s::kOwner), NtStatus::Success);
   wire::SecurityDescriptor other;
   other.owner = wire::well_known::kAdministrators;
   Bytes refused;
   other.encode(refused);
-  EXPECT_EQ(set(id, Class{}, refused, wire::InfoType::Security, s::kOwner), NtStatus::NotSupported);
+  EXPECT_EQ(set(id, Class{}, refused, wire::InfoType::Security, s::kOwner),
+            static_cast<NtStatus>(0xC000005A))
+      << "STATUS_INVALID_OWNER";
 }
 
 TEST_F(Info, RenameMovesReplacesAndRefuses_FSA_2_1_5_15_11) {

@@ -33,43 +33,93 @@ struct Located {
   Rights rights;
 };
 
-Result<Located> look_at(ports::Backend& backend, const ports::Credentials& who,
+Result<Located> look_at(ports::Backend& backend, const Requester& who,
                         std::shared_ptr<ports::BackendFile> file) {
   Located out;
   out.file = std::move(file);
   const auto facts = out.file->facts();
   if (!facts) return fail(facts.error());
   out.facts = *facts;
-  const auto rights = rights_on(backend, who, *out.file, out.file->located_path());
+  const auto rights = rights_for(backend, who, *out.file, out.file->located_path());
   if (!rights) return fail(rights.error());
   out.rights = *rights;
   return out;
 }
 
+/// The stream of a file that was looked at; its rights are the file's.
+Result<Located> look_at_stream(const Requester& who, Located base, const std::string& name,
+                               bool create) {
+  auto stream = base.file->open_stream(who.kernel, name, create);
+  if (!stream) return fail(stream.error());
+  base.file = *std::move(stream);
+  const auto facts = base.file->facts();
+  if (!facts) return fail(facts.error());
+  base.facts = *facts;
+  return base;
+}
+
+/// Makes the file at `path` with the rights that are its due.
+Result<Located> make_at(ports::Backend& backend, const Requester& who, const std::string& path,
+                        bool directory, std::uint32_t attributes,
+                        const std::optional<wire::SecurityDescriptor>& asked) {
+  const auto security = security_of_new(backend, who, path, directory, asked);
+  if (!security) return fail(security.error());
+  auto made = backend.create(who.kernel, path, directory, attributes);
+  if (!made) return fail(made.error());
+  if (*security) {
+    Bytes bytes;
+    (*security)->encode(bytes);
+    const Status stored = (*made)->store_security(bytes);
+    if (!stored && stored.error() != NtStatus::NotSupported) {
+      (void)backend.remove(who.kernel, (*made)->located_path(), (*made)->key(), directory);
+      return fail(stored.error());
+    }
+  }
+  return look_at(backend, who, *std::move(made));
+}
+
 runtime::Task<Result<Located>> locate(Request& request, const Making& making) {
   std::shared_ptr<ports::Backend> backend = making.backend;
-  std::string path = making.name.path;
-  ports::Credentials who = making.who;
+  Requester who = requester_of(request.server, *request.session, *making.share);
   const bool local = backend->local();
-  auto call = [backend, path, who]() -> Result<Located> {
-    auto found = backend->locate(who, path);
+  auto call = [backend, name = making.name, who]() -> Result<Located> {
+    auto found = backend->locate(who.kernel, name.path);
     if (!found) return fail(found.error());
-    return look_at(*backend, who, *std::move(found));
+    auto base = look_at(*backend, who, *std::move(found));
+    if (!base || name.stream.empty()) return base;
+    return look_at_stream(who, std::move(*base), name.stream, false);
   };
   co_return co_await offload(request.server, request.executor(), local, std::move(call));
 }
 
 runtime::Task<Result<Located>> make_file(Request& request, const Making& making) {
   std::shared_ptr<ports::Backend> backend = making.backend;
-  std::string path = making.name.path;
-  ports::Credentials who = making.who;
+  Requester who = requester_of(request.server, *request.session, *making.share);
   const bool directory = (making.body.create_options & o::kDirectoryFile) != 0;
   const std::uint32_t attributes = initial_attributes(making.body.file_attributes, directory);
   const bool local = backend->local();
-  auto call = [backend, path, who, directory, attributes]() -> Result<Located> {
-    auto made = backend->create(who, path, directory, attributes);
-    if (!made) return fail(made.error());
-    return look_at(*backend, who, *std::move(made));
+  auto call = [backend, name = making.name, who, directory, attributes,
+               security = making.asks.security]() -> Result<Located> {
+    if (name.stream.empty()) {
+      return make_at(*backend, who, name.path, directory, attributes, security);
+    }
+    auto found = backend->locate(who.kernel, name.path);
+    if (!found && found.error() != NtStatus::ObjectNameNotFound) return fail(found.error());
+    if (!found) {
+      auto base = make_at(*backend, who, name.path, false, attributes, security);
+      if (!base) return base;
+      const std::shared_ptr<ports::BackendFile> file = base->file;
+      auto stream = look_at_stream(who, std::move(*base), name.stream, true);
+      if (!stream) {
+        (void)backend->remove(who.kernel, file->located_path(), file->key(), false);
+      }
+      return stream;
+    }
+    auto base = look_at(*backend, who, *std::move(found));
+    if (!base) return base;
+    // A new stream is a change of what is there.
+    if ((base->rights.maximal & wire::access::kWriteData) == 0) return fail(NtStatus::AccessDenied);
+    return look_at_stream(who, std::move(*base), name.stream, true);
   };
   co_return co_await offload(request.server, request.executor(), local, std::move(call));
 }
@@ -100,6 +150,10 @@ Status decide_access(Making& making) {
 /// Finds the file, or makes it. Sets everything up to `created`.
 runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
   making.created = false;
+  const bool names_stream = making.name.unnamed_stream || !making.name.stream.empty();
+  if (names_stream && (making.body.create_options & o::kDirectoryFile) != 0) {
+    co_return NtStatus::NotADirectory;
+  }
   Result<Located> found = co_await locate(request, making);
   const wire::CreateDisposition disposition = making.body.create_disposition;
   if (!found) {
@@ -133,11 +187,17 @@ runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
   making.path = making.file->located_path();
   if (making.facts.type == ports::FileType::Symlink) co_return NtStatus::AccessDenied;
   if (making.facts.type == ports::FileType::Other) co_return NtStatus::AccessDenied;
+  if (making.name.unnamed_stream && making.directory()) co_return NtStatus::FileIsADirectory;
   if (const Status good = decide_access(making); !good) {
     if (disposition == wire::CreateDisposition::Create && !making.created) {
       co_return NtStatus::ObjectNameCollision;
     }
     co_return good.error();
+  }
+  // Who may delete a file may delete its streams too: those must be willing to share that.
+  if ((making.granted & wire::access::kDelete) != 0 && making.file->stream().empty() &&
+      request.server.open_files().streams_forbid_delete(making.file->key())) {
+    co_return NtStatus::SharingViolation;
   }
   if (!making.created) {
     const Status good = check_existing(making.body, making.name, making.facts, making.granted);
@@ -154,8 +214,44 @@ runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
   co_return NtStatus::Success;
 }
 
-/// Asks the engine; waits for breaks where it must. [MS-SMB2] 3.3.5.9, "Open Execution".
-runtime::Task<NtStatus> ask_engine(Request& request, Making& making) {
+/// A stream's open keeps its file open too, so that the file's deletion waits for it and a
+/// delete-pending file has no stream to open.
+runtime::Task<NtStatus> hold_base(Request& request, Making& making) {
+  Server& server = request.server;
+  const FileKey key = making.file->base_key();
+  coherence::Open command;
+  const OpenId id = server.engine().next_open_id();
+  command.open = id;
+  command.client = request.channel->facts().client_guid;
+  command.session = request.session->id;
+  command.path = making.path.substr(0, making.path.rfind(':'));
+  command.access = wire::access::kReadAttributes;
+  command.share = 7;
+  auto link = std::make_shared<OpenLink>(request.channel);
+  std::shared_ptr<ports::OpenEvents> events = link;
+  const std::string path = command.path;
+  const ports::OpenOutcome outcome =
+      co_await engine_open(request, key, std::move(command), std::move(events));
+  if (outcome.outcome.status != NtStatus::Success) co_return outcome.outcome.status;
+  auto hold = std::make_shared<StreamHold>();
+  hold->key = key;
+  hold->open = id;
+  hold->events = std::move(link);
+  hold->entry = server.open_files().hold(key, making.share, path);
+  making.stream_hold = std::move(hold);
+  co_return NtStatus::Success;
+}
+
+runtime::Task<void> release_base(Request& request, Making& making) {
+  const std::shared_ptr<StreamHold> hold = std::exchange(making.stream_hold, nullptr);
+  if (!hold) co_return;
+  ports::Credentials who = making.who;
+  co_await give_back(request.server, request.executor(), *making.share, std::move(who), hold->key,
+                     hold->open, false);
+}
+
+/// Asks the engine for the file itself.
+runtime::Task<NtStatus> ask_for_file(Request& request, Making& making) {
   Server& server = request.server;
   const ports::ConnectionFacts& facts = request.channel->facts();
   coherence::Open command;
@@ -207,6 +303,17 @@ runtime::Task<NtStatus> ask_engine(Request& request, Making& making) {
   co_return NtStatus::Success;
 }
 
+/// Asks the engine; waits for breaks where it must. [MS-SMB2] 3.3.5.9, "Open Execution".
+runtime::Task<NtStatus> ask_engine(Request& request, Making& making) {
+  if (!making.file->stream().empty()) {
+    const NtStatus held = co_await hold_base(request, making);
+    if (held != NtStatus::Success) co_return held;
+  }
+  const NtStatus granted = co_await ask_for_file(request, making);
+  if (granted != NtStatus::Success) co_await release_base(request, making);
+  co_return granted;
+}
+
 /// What has to happen in the file system once the grant is there: data access, truncation,
 /// attributes, EAs, allocation. One trip. Answers fresh facts.
 Result<ports::FileFacts> prepare(const std::shared_ptr<ports::BackendFile>& file,
@@ -229,9 +336,19 @@ Result<ports::FileFacts> prepare(const std::shared_ptr<ports::BackendFile>& file
   bool changed = false;
   if (overwriting) {
     if (const Status good = file->set_size(0); !good) return fail(good.error());
-    ports::BasicChange change;
-    change.attributes = initial_attributes(body.file_attributes, false);
-    if (const Status good = file->set_basic(who, change); !good) return fail(good.error());
+    if (file->stream().empty()) {
+      ports::BasicChange change;
+      change.attributes = initial_attributes(body.file_attributes, false);
+      if (const Status good = file->set_basic(who, change); !good) return fail(good.error());
+      // [MS-FSA] 2.1.5.1.2: an overwritten file loses its streams.
+      const auto streams = file->streams();
+      if (!streams) return fail(streams.error());
+      for (const ports::StreamFacts& stream : *streams) {
+        if (const Status gone = file->remove_stream(who, stream.name); !gone) {
+          return fail(gone.error());
+        }
+      }
+    }
     changed = true;
   }
   if ((created || overwriting) && !asks.eas.empty()) {
@@ -280,6 +397,10 @@ std::shared_ptr<session::Open> hang_up(Request& request, Making& making) {
     state->cache_asked = making.asks.cache;
     state->lease_epoch = making.opened.lease_epoch;
     state->open_file = request.server.open_files().hold(open->key, making.share, making.path);
+    state->stream_hold = std::move(making.stream_hold);
+    if (state->stream_hold && !(open->share_access & coherence::kShareDelete)) {
+      state->stream_hold->forbid_delete();
+    }
     if (coherence::share_conflict(open->granted_access, open->share_access, coherence::kDelete,
                                   coherence::kShareRead | coherence::kShareWrite)) {
       state->counted_as_deleter = true;
@@ -379,6 +500,7 @@ runtime::Task<NtStatus> settle(Request& request, Making& making) {
     ports::Credentials who = making.who;
     co_await give_back(server, request.executor(), *making.share, std::move(who), key,
                        making.open_id, making.directory());
+    co_await release_base(request, making);
     co_return status;
   }
   making.facts = *facts;

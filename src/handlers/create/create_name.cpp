@@ -48,6 +48,25 @@ Status check_component(std::u16string_view component) {
 
 }  // namespace
 
+Result<std::string> parse_stream_name(std::u16string_view text) {
+  if (!text.starts_with(u':')) return fail(NtStatus::ObjectNameInvalid);
+  text.remove_prefix(1);
+  std::u16string_view name = text;
+  if (const std::size_t colon = text.find(u':'); colon != std::u16string_view::npos) {
+    if (!equal_ascii(text.substr(colon), ":$DATA")) return fail(NtStatus::ObjectNameInvalid);
+    name = text.substr(0, colon);
+  } else if (name.empty()) {
+    return fail(NtStatus::ObjectNameInvalid);
+  }
+  if (name.size() > kComponentUnitsMax) return fail(NtStatus::ObjectNameInvalid);
+  for (const char16_t unit : name) {
+    if (unit == u'/' || unit == u'\\' || unit == 0) return fail(NtStatus::ObjectNameInvalid);
+  }
+  auto utf8 = wire::utf8_of(name);
+  if (!utf8) return fail(NtStatus::ObjectNameInvalid);
+  return *std::move(utf8);
+}
+
 Result<CreateName> parse_create_name(std::u16string_view name) {
   CreateName out;
   if (name.starts_with(u'\\')) return fail(NtStatus::InvalidParameter);
@@ -58,11 +77,13 @@ Result<CreateName> parse_create_name(std::u16string_view name) {
   if (name.empty()) return out;
   const std::size_t last = name.rfind(u'\\') == std::u16string_view::npos ? 0 : name.rfind(u'\\');
   if (const std::size_t colon = name.find(u':', last); colon != std::u16string_view::npos) {
-    const std::u16string_view stream = name.substr(colon);
-    if (!equal_ascii(stream, "::$DATA") || out.needs_directory) {
-      return fail(NtStatus::ObjectNameInvalid);
-    }
+    if (out.needs_directory) return fail(NtStatus::ObjectNameInvalid);
+    auto stream = parse_stream_name(name.substr(colon));
+    if (!stream) return fail(stream.error());
+    out.unnamed_stream = stream->empty();
+    out.stream = std::move(*stream);
     name = name.substr(0, colon);
+    if (name.empty() && !out.stream.empty()) return out;  // of the share's root
   }
   for (std::u16string_view rest = name;;) {
     const std::size_t slash = rest.find(u'\\');

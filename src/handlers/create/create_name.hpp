@@ -13,15 +13,22 @@ namespace flotilla::handlers {
 struct CreateName {
   std::string path;
   bool needs_directory = false;
+  std::string stream;           ///< a named stream, without ":$DATA"; "" for the file itself
+  bool unnamed_stream = false;  ///< "::$DATA" was said: a directory will not do
 };
 
 /// Spec    [MS-SMB2] 3.3.5.9 (Path Name Validation), 2.2.13; [MS-FSCC] 2.1.5 Pathname
 /// Errors  InvalidParameter     a leading backslash
 ///         ObjectNameInvalid    a character that no name has, an empty component, ".", more than
-///         255
-///                              units in a component, a lone surrogate, a named stream (not served)
+///                              255 units in a component, a lone surrogate, a stream of another
+///                              type than $DATA
 ///         ObjectPathSyntaxBad  ".."
-/// "name::$DATA" is the file itself.
+/// "name::$DATA" is the file itself. A stream's name may hold what a file's may not, but for slashes
+/// and colons ([MS-FSCC] 2.1.5.3).
 [[nodiscard]] Result<CreateName> parse_create_name(std::u16string_view name);
+
+/// ":stream", ":stream:$DATA" or "::$DATA" to the stream's name, "" for the last.
+/// Errors  ObjectNameInvalid
+[[nodiscard]] Result<std::string> parse_stream_name(std::u16string_view text);
 
 }  // namespace flotilla::handlers

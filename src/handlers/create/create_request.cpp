@@ -86,6 +86,10 @@ Status read_context(const wire::CreateContext& context, bool smb3, CreateAsks& a
     const auto size = wire::decode<wire::AllocationSize>(context.data);
     if (!size) return fail(NtStatus::InvalidParameter);
     asks.allocation_bytes = size->allocation_size;
+  } else if (tag == t::kSecD) {
+    auto descriptor = wire::SecurityDescriptor::decode(context.data);
+    if (!descriptor) return fail(NtStatus::InvalidSecurityDescr);
+    asks.security = std::move(*descriptor);
   } else if (tag == t::kTWrp) {
     const auto token = wire::decode<wire::TimewarpToken>(context.data);
     if (!token) return fail(NtStatus::InvalidParameter);

@@ -10,6 +10,7 @@
 #include "handlers/create/create_name.hpp"
 #include "ports/backend.hpp"
 #include "ports/channel.hpp"
+#include "wire/security_descriptor.hpp"
 #include "wire/smb2.hpp"
 
 namespace flotilla::handlers {
@@ -20,6 +21,7 @@ struct CreateAsks {
   bool disk_id = false;                  ///< QFid
   std::uint64_t allocation_bytes = 0;    ///< AlSi
   std::vector<ports::ExtendedAttribute> eas;
+  std::optional<wire::SecurityDescriptor> security;  ///< SecD
   coherence::CacheRequest cache;                           ///< from RequestedOplockLevel and RqLs
   bool durable_v1 = false;                                 ///< DHnQ
   std::optional<wire::DurableHandleRequestV2> durable_v2;  ///< DH2Q
@@ -33,8 +35,7 @@ struct CreateAsks {
 /// excludes
 ///                             it ([MS-SMB2] 3.3.5.9.6, .7, .10, .12)
 ///         ObjectNameNotFound  a previous version is asked for
-/// `leases`: what was negotiated. Other contexts are ignored: SecD until the issue about
-/// permissions (a new file gets what its directory gives).
+/// `leases`: what was negotiated. Other contexts are ignored.
 [[nodiscard]] Result<CreateAsks> read_create_contexts(const wire::CreateRequest& body,
                                                       const ports::ConnectionFacts& facts,
                                                       bool leases);

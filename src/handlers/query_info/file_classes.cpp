@@ -97,18 +97,24 @@ Result<InfoAnswer> alternate_name(const View& view) {
   return InfoAnswer{wire::encoded(wire::FileNameInformation{name}), 8};
 }
 
-/// The unnamed stream; directories have none.
-InfoAnswer streams(const View& view, std::size_t room_bytes) {
+/// The unnamed stream, which directories have not, and the named ones.
+/// Spec    [MS-FSA] 2.1.5.12.29 FileStreamInformation
+InfoAnswer streams(const FileData& data, std::size_t room_bytes) {
   InfoAnswer answer;
   answer.fixed_bytes = 32;
   std::vector<wire::FileStreamEntry> list;
-  if (!view.open.directory) {
-    list.push_back({view.facts.size_bytes, view.facts.allocation_bytes, u"::$DATA"});
+  if (data.unnamed) {
+    list.push_back({data.unnamed_bytes, data.unnamed_allocation_bytes, u"::$DATA"});
   }
+  for (const ports::StreamFacts& stream : data.streams) {
+    const auto name = wire::utf16_of(stream.name);
+    if (!name) continue;
+    list.push_back({stream.size_bytes, stream.allocation_bytes, u":" + *name + u":$DATA"});
+  }
+  if (list.empty()) answer.fixed_bytes = 0;
   if (room_bytes < answer.fixed_bytes) return answer;
   const std::size_t written = wire::encode_streams(list, room_bytes, answer.data);
   if (written < list.size()) answer.status = NtStatus::BufferOverflow;
-  if (list.empty()) answer.fixed_bytes = 0;
   return answer;
 }
 
@@ -192,7 +198,7 @@ InfoAnswer fixed(const T& info, std::size_t fixed_bytes) {
   return {wire::encoded(info), fixed_bytes};
 }
 
-Result<InfoAnswer> answer_of(Class c, const View& view, std::size_t room_bytes) {
+Result<InfoAnswer> answer_of(Class c, const View& view) {
   switch (c) {
     case Class::FileBasicInformation:
       return fixed(basic_of(view), 40);
@@ -217,8 +223,6 @@ Result<InfoAnswer> answer_of(Class c, const View& view, std::size_t room_bytes) 
       return fixed(wire::FileNameInformation{wire_path(view.path)}, 8);
     case Class::FileAlternateNameInformation:
       return alternate_name(view);
-    case Class::FileStreamInformation:
-      return streams(view, room_bytes);
     case Class::FileCompressionInformation:
       return fixed(compression_of(view), 16);
     case Class::FileNetworkOpenInformation:
@@ -242,7 +246,8 @@ Status may_query_file(const FileOpen& target, const wire::QueryInfoRequest& quer
   return {};
 }
 
-Result<FileData> read_file_data(ports::BackendFile& file, std::uint8_t file_info_class) {
+Result<FileData> read_file_data(ports::BackendFile& file, ports::BackendFile* base,
+                                std::uint8_t file_info_class) {
   FileData data;
   if (static_cast<Class>(file_info_class) == Class::FileFullEaInformation) {
     auto eas = file.eas();
@@ -253,6 +258,16 @@ Result<FileData> read_file_data(ports::BackendFile& file, std::uint8_t file_info
   auto facts = file.facts();
   if (!facts) return fail(facts.error());
   data.facts = *facts;
+  if (static_cast<Class>(file_info_class) == Class::FileStreamInformation) {
+    auto streams = file.streams();
+    if (!streams) return fail(streams.error());
+    data.streams = std::move(*streams);
+    const auto main = base != nullptr ? base->facts() : facts;
+    if (!main) return fail(main.error());
+    data.unnamed = main->type == ports::FileType::File;
+    data.unnamed_bytes = main->size_bytes;
+    data.unnamed_allocation_bytes = main->allocation_bytes;
+  }
   return data;
 }
 
@@ -260,13 +275,14 @@ Result<InfoAnswer> query_file(Request& request, const FileOpen& target, const Fi
                               const wire::QueryInfoRequest& query) {
   const auto c = static_cast<Class>(query.file_info_class);
   if (c == Class::FileFullEaInformation) return full_eas(data.eas, query);
+  if (c == Class::FileStreamInformation) return streams(data, query.output_buffer_length);
   const std::string& path = refresh_path(*target.open);
   const OpenState& state = target.state();
   const bool delete_pending = state.open_file && state.open_file->delete_pending;
   ports::FileFacts facts = data.facts;
   request.server.open_files().show_times(facts, request.server.clock().wall());
   const View view{*target.open, facts, path, delete_pending, request.session->dialect};
-  return answer_of(c, view, query.output_buffer_length);
+  return answer_of(c, view);
 }
 
 Result<InfoAnswer> query_pipe(session::Open& open, const wire::QueryInfoRequest& query) {

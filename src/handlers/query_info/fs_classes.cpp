@@ -19,7 +19,8 @@ InfoAnswer fixed(const T& info, std::size_t fixed_bytes) {
 std::uint32_t attributes_of(const FileOpen& target, const ports::VolumeFacts& volume) {
   namespace fs = wire::fs_attribute;
   std::uint32_t attributes = fs::kCasePreservedNames | fs::kUnicodeOnDisk | fs::kPersistentAcls |
-                             fs::kSupportsHardLinks | fs::kSupportsExtendedAttributes;
+                             fs::kSupportsHardLinks | fs::kSupportsExtendedAttributes |
+                             fs::kNamedStreams | fs::kSupportsSparseFiles | fs::kSupportsObjectIds;
   if (volume.read_only || target.share->config.read_only) attributes |= fs::kReadOnlyVolume;
   return attributes;
 }

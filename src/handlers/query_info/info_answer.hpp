@@ -23,12 +23,17 @@ struct InfoAnswer {
 struct FileData {
   ports::FileFacts facts;
   std::vector<ports::ExtendedAttribute> eas;  ///< for FileFullEaInformation only
+  std::vector<ports::StreamFacts> streams;    ///< for FileStreamInformation only: the named ones
+  std::uint64_t unnamed_bytes = 0;            ///< then of the unnamed one
+  std::uint64_t unnamed_allocation_bytes = 0;
+  bool unnamed = false;  ///< there is one: not of a directory
 };
 
 /// Errors  AccessDenied  the open lacks the right that the class needs
 [[nodiscard]] Status may_query_file(const FileOpen& target, const wire::QueryInfoRequest& query);
 /// Calls   blocks; any thread
-[[nodiscard]] Result<FileData> read_file_data(ports::BackendFile& file,
+/// Input   `base` is the file itself where `file` is a stream that is asked for its siblings
+[[nodiscard]] Result<FileData> read_file_data(ports::BackendFile& file, ports::BackendFile* base,
                                               std::uint8_t file_info_class);
 /// Spec    [MS-SMB2] 3.3.5.20.1 Handling SMB2_0_INFO_FILE; [MS-FSA] 2.1.5.12
 /// Errors  InvalidInfoClass  no such class, or none that can be asked for

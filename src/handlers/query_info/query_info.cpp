@@ -2,10 +2,14 @@
 #include "handlers/query_info/info_answer.hpp"
 #include "handlers/security_view.hpp"
 #include "wire/error_response.hpp"
+#include "wire/fscc.hpp"
 
 namespace flotilla::handlers {
 
 namespace {
+
+constexpr auto kStreamInformation =
+    static_cast<std::uint8_t>(wire::FileInformationClass::FileStreamInformation);
 
 /// An error that says how many bytes would do.
 /// Spec    [MS-SMB2] 2.2.2 SMB2 ERROR Response: BUFFER_TOO_SMALL carries four bytes, in 3.1.1
@@ -81,8 +85,16 @@ HandlerTask handle_query_info(Request& request) {
   switch (query.info_type) {
     case wire::InfoType::File: {
       if (const Status may = may_query_file(*target, query); !may) co_return may.error();
-      auto call = [file = target->file, c = query.file_info_class] {
-        return read_file_data(*file, c);
+      auto call = [file = target->file, c = query.file_info_class, share = target->share,
+                   who = kernel_credentials(*request.session)]() -> Result<FileData> {
+        std::unique_ptr<ports::BackendFile> base;
+        if (!file->stream().empty() && c == kStreamInformation) {
+          const std::string& path = file->located_path();
+          auto located = share->backend->locate(who, path.substr(0, path.rfind(':')));
+          if (!located) return fail(located.error());
+          base = std::move(*located);
+        }
+        return read_file_data(*file, base.get(), c);
       };
       const auto data =
           co_await offload(request.server, request.executor(), target->local, std::move(call));

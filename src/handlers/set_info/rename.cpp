@@ -13,6 +13,7 @@ namespace {
 struct Wish {
   std::string path;
   bool replace = false;
+  std::optional<std::string> stream;  ///< the new name of a stream; "" is the unnamed one
 };
 
 /// Spec    [MS-SMB2] 3.3.5.21.1; [MS-FSCC] 2.4.42.2
@@ -33,12 +34,17 @@ Result<Wish> wish_of(ByteView buffer, bool extended) {
   }
   if (info.root_directory != 0) return fail(NtStatus::InvalidParameter);
   if (info.file_name.empty()) return fail(NtStatus::ObjectNameInvalid);
-  if (info.file_name.starts_with(u':')) return fail(NtStatus::NotSupported);  // a stream's name
+  if (info.file_name.starts_with(u':')) {
+    auto stream = parse_stream_name(info.file_name);
+    if (!stream) return fail(stream.error());
+    return Wish{{}, info.replace_if_exists != 0, std::move(*stream)};
+  }
   std::u16string_view name = info.file_name;
   if (name.starts_with(u'\\')) name.remove_prefix(1);  // some clients count from the share's root
   auto path = parse_create_name(name);
   if (!path) return fail(path.error());
   if (path->path.empty() || path->needs_directory) return fail(NtStatus::ObjectNameInvalid);
+  if (!path->stream.empty()) return fail(NtStatus::SharingViolation);  // as NTFS has it
   return Wish{std::move(path->path), info.replace_if_exists != 0};
 }
 
@@ -110,10 +116,38 @@ bool is_below(std::string_view path, std::string_view directory) {
 
 }  // namespace
 
+namespace {
+
+/// Spec    [MS-FSA] 2.1.5.15.11: a stream is renamed within its file
+SetInfoTask rename_stream(Request& request, FileOpen target, Wish wish) {
+  if (target.file->stream().empty()) co_return NtStatus::NotSupported;  // a file into a stream
+  if (wish.stream->empty()) co_return NtStatus::NotSupported;           // onto the unnamed one
+  auto ticket = target.gate->admit(target.open->open_id, 0, 0, ports::IoGate::Access::Write);
+  if (!ticket) co_return ticket.error();
+  auto call = [file = target.file, who = kernel_credentials(*request.session), to = *wish.stream,
+               replace = wish.replace] { return file->rename_stream(who, to, replace); };
+  const Status done =
+      co_await offload(request.server, request.executor(), target.local, std::move(call));
+  ticket->release();
+  if (!done) co_return done.error();
+  const std::string path = target.file->located_path();
+  if (const auto& entry = target.state().open_file) {
+    request.server.open_files().renamed(*entry, path);
+  }
+  target.open->path = path;
+  coherence::Body renamed = coherence::Renamed{target.open->open_id, path};
+  co_await engine_submit(request.server, request.executor(), target.open->key, std::move(renamed));
+  co_return NtStatus::Success;
+}
+
+}  // namespace
+
 SetInfoTask set_rename(Request& request, FileOpen target, ByteView buffer, bool extended) {
   const auto wish = wish_of(buffer, extended);
   if (!wish) co_return wish.error();
   if (!target.allows(wire::access::kDelete)) co_return NtStatus::AccessDenied;
+  if (wish->stream) co_return co_await rename_stream(request, std::move(target), *wish);
+  if (!target.file->stream().empty()) co_return NtStatus::InvalidParameter;
   const std::shared_ptr<session::Open> open = target.open;
   if (refresh_path(*open).empty()) co_return NtStatus::AccessDenied;  // the share's root
   const bool directory = open->directory;
@@ -176,6 +210,7 @@ SetInfoTask set_rename(Request& request, FileOpen target, ByteView buffer, bool 
 SetInfoTask set_link(Request& request, FileOpen target, ByteView buffer) {
   const auto wish = wish_of(buffer, false);
   if (!wish) co_return wish.error();
+  if (wish->stream || !target.file->stream().empty()) co_return NtStatus::NotSupported;
   const std::shared_ptr<session::Open> open = target.open;
   if (open->directory) co_return NtStatus::FileIsADirectory;
   if (request.tree->read_only) co_return NtStatus::AccessDenied;

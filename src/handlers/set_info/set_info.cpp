@@ -1,6 +1,7 @@
 // SMB2 SET_INFO. Spec [MS-SMB2] 3.3.5.21 Receiving an SMB2 SET_INFO Request
 #include "handlers/set_info/set_info.hpp"
 
+#include "handlers/access.hpp"
 #include "handlers/pipe.hpp"
 #include "handlers/security_view.hpp"
 #include "wire/fscc.hpp"
@@ -90,27 +91,37 @@ SetInfoTask set_file(Request& request, FileOpen target, const wire::SetInfoReque
   }
 }
 
-/// Until ACLs can be kept (docs/limits.md), a descriptor that says what holds already is a success
-/// and anything else is refused: a client that believed a right had been taken away would be wrong.
-/// Spec    [MS-SMB2] 3.3.5.21.3 Handling SMB2_0_INFO_SECURITY
-NtStatus set_security(Request& request, const FileOpen& target, const wire::SetInfoRequest& set) {
+/// Spec    [MS-SMB2] 3.3.5.21.3 Handling SMB2_0_INFO_SECURITY; [MS-FSA] 2.1.5.17
+SetInfoTask set_security(Request& request, FileOpen target, const wire::SetInfoRequest& set) {
   namespace info = wire::security_information;
-  const std::uint32_t wanted = set.additional_information;
+  const std::uint32_t wanted =
+      set.additional_information & (info::kOwner | info::kGroup | info::kDacl | info::kSacl);
   std::uint32_t needed = 0;
-  if (wanted & (info::kOwner | info::kGroup | info::kLabel)) needed |= wire::access::kWriteOwner;
+  if (set.additional_information & (info::kOwner | info::kGroup | info::kLabel)) {
+    needed |= wire::access::kWriteOwner;
+  }
   if (wanted & info::kDacl) needed |= wire::access::kWriteDac;
   if (wanted & info::kSacl) needed |= wire::access::kAccessSystemSecurity;
-  if ((target.open->granted_access & needed) != needed) return NtStatus::AccessDenied;
-  const auto asked = wire::SecurityDescriptor::decode(set.buffer);
-  if (!asked) return NtStatus::InvalidSecurityDescr;
-  const ports::IdMap ids = ports::IdMap::of_server_name(request.server.config().server_name);
-  const auto present = security_of(*target.file, ids);
-  if (!present) return present.error();
-  const bool same = (!(wanted & info::kOwner) || !asked->owner || asked->owner == present->owner) &&
-                    (!(wanted & info::kGroup) || !asked->group || asked->group == present->group) &&
-                    (!(wanted & info::kDacl) || (asked->dacl && asked->dacl == present->dacl)) &&
-                    (!(wanted & info::kSacl) || (!asked->sacl || asked->sacl->aces.empty()));
-  return same ? NtStatus::Success : NtStatus::NotSupported;
+  if ((target.open->granted_access & needed) != needed) co_return NtStatus::AccessDenied;
+  auto asked = wire::SecurityDescriptor::decode(set.buffer);
+  if (!asked) co_return NtStatus::InvalidSecurityDescr;
+  auto ticket = target.gate->admit(target.open->open_id, 0, 0, ports::IoGate::Access::Write);
+  if (!ticket) co_return ticket.error();
+  auto call = [file = target.file, asked = std::move(*asked), wanted,
+               who = requester_of(request.server, *request.session, *target.share)]() -> Status {
+    const auto present = security_of(*file, who.ids);
+    if (!present) return fail(present.error());
+    const auto whole = with_parts(*present, asked, wanted, who.sids);
+    if (!whole) return fail(whole.error());
+    Bytes bytes;
+    whole->encode(bytes);
+    return file->store_security(bytes);
+  };
+  const Status done =
+      co_await offload(request.server, request.executor(), target.local, std::move(call));
+  if (!done) co_return done.error();
+  report_change(request, *target.open, wire::notify_filter::kSecurity);
+  co_return NtStatus::Success;
 }
 
 }  // namespace
@@ -140,7 +151,7 @@ HandlerTask handle_set_info(Request& request) {
         status = NtStatus::AccessDenied;
         break;
       case wire::InfoType::Security:
-        status = set_security(request, *target, set);
+        status = co_await set_security(request, *target, set);
         break;
       case wire::InfoType::Quota:
         status = NtStatus::NotSupported;

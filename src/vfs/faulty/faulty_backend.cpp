@@ -86,6 +86,45 @@ class FaultyFile final : public ports::BackendFile {
   Result<std::optional<Bytes>> stored_security() override {
     return then(BackendCall::StoredSecurity, [&] { return inner_->stored_security(); });
   }
+  Status store_security(ByteView descriptor) override {
+    return then(BackendCall::SetEas, [&] { return inner_->store_security(descriptor); });
+  }
+  const FileKey& base_key() const noexcept override { return inner_->base_key(); }
+  std::string_view stream() const noexcept override { return inner_->stream(); }
+  Result<std::vector<ports::StreamFacts>> streams() override {
+    return then(BackendCall::Eas, [&] { return inner_->streams(); });
+  }
+  Result<std::unique_ptr<ports::BackendFile>> open_stream(const ports::Credentials& who,
+                                                          std::string_view name,
+                                                          bool create) override {
+    return then(BackendCall::SetEas, [&]() -> Result<std::unique_ptr<ports::BackendFile>> {
+      auto stream = inner_->open_stream(who, name, create);
+      if (!stream) return stream;
+      return std::make_unique<FaultyFile>(std::move(*stream), plan_, budget_);
+    });
+  }
+  Status remove_stream(const ports::Credentials& who, std::string_view name) override {
+    return then(BackendCall::SetEas, [&] { return inner_->remove_stream(who, name); });
+  }
+  Status rename_stream(const ports::Credentials& who, std::string_view to, bool replace) override {
+    return then(BackendCall::SetEas, [&] { return inner_->rename_stream(who, to, replace); });
+  }
+  Status set_sparse(const ports::Credentials& who, bool sparse) override {
+    return then(BackendCall::SetBasic, [&] { return inner_->set_sparse(who, sparse); });
+  }
+  Status zero(ports::DataRange range, bool punch) override {
+    return then(BackendCall::Write, [&] { return inner_->zero(range, punch); });
+  }
+  Result<std::vector<ports::DataRange>> allocated_ranges(ports::DataRange range) override {
+    return then(BackendCall::Read, [&] { return inner_->allocated_ranges(range); });
+  }
+  Status clone_range(ports::BackendFile& from, std::uint64_t from_offset,
+                     ports::DataRange to) override {
+    auto* const other = dynamic_cast<FaultyFile*>(&from);
+    return then(BackendCall::Write, [&] {
+      return inner_->clone_range(other != nullptr ? other->inner() : from, from_offset, to);
+    });
+  }
   Result<std::unique_ptr<ports::DirectoryCursor>> list(const ports::Credentials& who) override {
     return then(BackendCall::List, [&]() -> Result<std::unique_ptr<ports::DirectoryCursor>> {
       auto cursor = inner_->list(who);
@@ -162,6 +201,8 @@ class FaultyBackend final : public ports::Backend {
     return inner_->volume();
   }
   std::uint64_t volume_id() const noexcept override { return inner_->volume_id(); }
+  std::uint32_t owner_uid() const noexcept override { return inner_->owner_uid(); }
+  std::uint32_t owner_gid() const noexcept override { return inner_->owner_gid(); }
   bool local() const noexcept override { return inner_->local(); }
 
  private:

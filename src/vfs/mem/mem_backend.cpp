@@ -30,6 +30,7 @@ struct Node {
   NtTime created, accessed, written, changed;
   Bytes data;
   std::vector<ports::ExtendedAttribute> eas;
+  std::optional<Bytes> security;
   struct Child {
     std::string name;
     NodePtr node;
@@ -319,7 +320,33 @@ class MemFile final : public ports::BackendFile {
     node_->changed = world_->now();
     return {};
   }
-  Result<std::optional<Bytes>> stored_security() override { return std::optional<Bytes>(); }
+  Result<std::optional<Bytes>> stored_security() override {
+    const std::lock_guard lock(world_->mutex);
+    return node_->security;
+  }
+  Status store_security(ByteView descriptor) override {
+    const std::lock_guard lock(world_->mutex);
+    node_->security.emplace(descriptor.begin(), descriptor.end());
+    return {};
+  }
+  Result<std::vector<ports::DataRange>> allocated_ranges(ports::DataRange range) override {
+    const std::lock_guard lock(world_->mutex);
+    std::vector<ports::DataRange> out;
+    const std::uint64_t size = node_->data.size();
+    if (range.offset < size && range.length > 0) {
+      out.push_back({range.offset, std::min(range.length, size - range.offset)});
+    }
+    return out;
+  }
+  Status zero(ports::DataRange range, bool punch) override {
+    (void)punch;
+    const std::lock_guard lock(world_->mutex);
+    const std::uint64_t size = node_->data.size();
+    for (std::uint64_t at = range.offset; at < size && at - range.offset < range.length; ++at) {
+      node_->data[at] = 0;
+    }
+    return {};
+  }
   Result<std::unique_ptr<ports::DirectoryCursor>> list(const ports::Credentials& who) override {
     const std::lock_guard lock(world_->mutex);
     if (!node_->directory) return fail(NtStatus::NotADirectory);

@@ -59,6 +59,10 @@ class PosixBackendImpl final : public PosixBackend {
 
   Status remove(const ports::Credentials& who, std::string_view path, const FileKey& key,
                 bool directory) override {
+    if (const std::size_t colon = path.rfind(':');
+        colon != std::string_view::npos && path.find('/', colon) == std::string_view::npos) {
+      return remove_stream(who, path.substr(0, colon), path.substr(colon + 1), key);
+    }
     if (const Status ok = check_path(path); !ok) return ok;
     return remove_name(*share_, who, path, key, directory);
   }
@@ -106,6 +110,8 @@ class PosixBackendImpl final : public PosixBackend {
   }
 
   std::uint64_t volume_id() const noexcept override { return share_->volume_id; }
+  std::uint32_t owner_uid() const noexcept override { return share_->owner_uid; }
+  std::uint32_t owner_gid() const noexcept override { return share_->owner_gid; }
   bool local() const noexcept override { return share_->local; }
 
   PosixStatistics statistics() const noexcept override {
@@ -114,6 +120,14 @@ class PosixBackendImpl final : public PosixBackend {
   }
 
  private:
+  Status remove_stream(const ports::Credentials& who, std::string_view path, std::string_view name,
+                       const FileKey& key) {
+    auto base = locate(who, path);
+    if (!base) return std::unexpected(base.error());
+    if (stream_key((*base)->key(), name) != key) return fail(NtStatus::ObjectNameNotFound);
+    return (*base)->remove_stream(who, name);
+  }
+
   SharePtr share_;
 };
 

@@ -465,5 +465,74 @@ TEST_F(PosixUsers, ThreadsActAsDifferentUsersAtOnce) {
   EXPECT_EQ(wrong, 0);
 }
 
+TEST_F(Posix, StreamsAreSambasXattrsWithATrailingNul) {
+  const auto file = *backend_->create(kRoot, "f", false, 0);
+  auto stream = file->open_stream(kRoot, "Zone.Identifier", true);
+  ASSERT_TRUE(stream) << name_of(stream.error());
+  EXPECT_NE((*stream)->key(), file->key());
+  EXPECT_EQ((*stream)->base_key(), file->key());
+  EXPECT_EQ((*stream)->located_path(), "f:Zone.Identifier");
+  ASSERT_TRUE((*stream)->activate(kRoot, DataAccess::ReadWrite));
+  ASSERT_TRUE((*stream)->write(2, as_bytes("abc"), false));
+  std::array<char, 64> raw{};
+  ASSERT_EQ(::getxattr(in_share("f").c_str(), "user.DosStream.Zone.Identifier:$DATA", raw.data(),
+                       raw.size()),
+            6);
+  EXPECT_EQ(std::string_view(raw.data(), 6), std::string_view("\0\0abc\0", 6));
+  EXPECT_EQ((*stream)->facts()->size_bytes, 5U);
+  const auto all = file->streams();
+  ASSERT_EQ(all->size(), 1U);
+  EXPECT_EQ(all->front().name, "Zone.Identifier");
+  EXPECT_TRUE(file->eas()->empty()) << "a stream is no EA";
+
+  const auto again = file->open_stream(kRoot, "ZONE.identifier", false);
+  ASSERT_TRUE(again) << "without case";
+  EXPECT_EQ((*again)->key(), (*stream)->key());
+  EXPECT_EQ(status_of(file->open_stream(kRoot, "zone.IDENTIFIER", true)),
+            NtStatus::ObjectNameCollision);
+  EXPECT_EQ(status_of(file->open_stream(kRoot, "none", false)), NtStatus::ObjectNameNotFound);
+  EXPECT_EQ((*stream)->write(65535, as_bytes("x"), false).error(), NtStatus::DiskFull);
+
+  ASSERT_TRUE((*stream)->rename_stream(kRoot, "other", false));
+  EXPECT_EQ(file->streams()->front().name, "other");
+  EXPECT_EQ(backend_->remove(kRoot, "f:other", file->key(), false).error(),
+            NtStatus::ObjectNameNotFound)
+      << "not that stream";
+  const auto other = file->open_stream(kRoot, "other", false);
+  ASSERT_TRUE(backend_->remove(kRoot, "f:other", (*other)->key(), false));
+  EXPECT_TRUE(file->streams()->empty());
+}
+
+TEST_F(Posix, ADescriptorComesBackAsItWasStored) {
+  const auto file = *backend_->create(kRoot, "f", false, 0);
+  EXPECT_FALSE(file->stored_security()->has_value());
+  Bytes descriptor(20);
+  descriptor[0] = 1;
+  store_le<std::uint16_t>(&descriptor[2], 0x8000);
+  store_le<std::uint32_t>(&descriptor[4], 20);
+  for (const int byte : {1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0}) {
+    descriptor.push_back(static_cast<std::uint8_t>(byte));
+  }
+  ASSERT_TRUE(file->store_security(descriptor));
+  const auto stored = file->stored_security();
+  ASSERT_TRUE(stored && *stored);
+  EXPECT_EQ(**stored, descriptor);
+}
+
+TEST_F(Posix, ZeroedRangesOfASparseFileAreNotAllocated) {
+  const auto file = *backend_->create(kRoot, "f", false, 0);
+  ASSERT_TRUE(file->set_sparse(kRoot, true));
+  EXPECT_TRUE(file->facts()->attributes & 0x200U);
+  const std::string data(256 * 1024, 'x');
+  ASSERT_TRUE(file->write(0, as_bytes(data), false));
+  ASSERT_TRUE(file->zero({64 * 1024, 64 * 1024}, true));
+  const auto ranges = file->allocated_ranges({0, 1 << 20});
+  ASSERT_TRUE(ranges);
+  EXPECT_THAT(*ranges, ElementsAre(ports::DataRange{0, 65536}, ports::DataRange{131072, 131072}));
+  EXPECT_EQ(file->facts()->size_bytes, data.size());
+  ASSERT_TRUE(file->set_sparse(kRoot, false));
+  EXPECT_FALSE(file->facts()->attributes & 0x200U);
+}
+
 }  // namespace
 }  // namespace flotilla::vfs

@@ -80,6 +80,52 @@ class PosixFile final : public ports::BackendFile {
   Status set_eas(const ports::Credentials& who,
                  const std::vector<ports::ExtendedAttribute>& wanted) override;
   Result<std::optional<Bytes>> stored_security() override;
+  Status store_security(ByteView descriptor) override;
+
+  Result<std::vector<ports::StreamFacts>> streams() override {
+    const ActAsDaemon daemon(*share_);
+    if (!S_ISREG(mode_) && !S_ISDIR(mode_)) return std::vector<ports::StreamFacts>();
+    return list_streams(at_.get());
+  }
+  Result<std::unique_ptr<ports::BackendFile>> open_stream(const ports::Credentials& who,
+                                                          std::string_view name,
+                                                          bool create) override {
+    if (!S_ISREG(mode_) && !S_ISDIR(mode_)) return fail(NtStatus::AccessDenied);
+    return open_posix_stream(share_, who, at_.get(), path_, key_, name, create);
+  }
+  Status remove_stream(const ports::Credentials& who, std::string_view name) override {
+    return remove_posix_stream(*share_, who, at_.get(), name);
+  }
+
+  Status set_sparse(const ports::Credentials& who, bool sparse) override {
+    if (!S_ISREG(mode_)) return fail(NtStatus::InvalidParameter);
+    const auto now = facts();
+    if (!now) return std::unexpected(now.error());
+    std::uint32_t attributes = now->attributes;
+    if (is_dot_file(split(path_).name)) attributes &= ~kAttributeHidden;
+    attributes = sparse ? attributes | kAttributeSparse : attributes & ~kAttributeSparse;
+    return store_attributes(who, attributes, now->created);
+  }
+  Status zero(ports::DataRange range, bool punch) override {
+    if (data() < 0) return fail(NtStatus::AccessDenied);
+    struct statx st{};
+    if (const Status ok = stat_of(at_.get(), "", st); !ok) return ok;
+    return zero_data(data(), st.stx_size, range, punch);
+  }
+  Result<std::vector<ports::DataRange>> allocated_ranges(ports::DataRange range) override {
+    struct statx st{};
+    if (const Status ok = stat_of(at_.get(), "", st); !ok) return std::unexpected(ok.error());
+    if (data() < 0) return fail(NtStatus::AccessDenied);
+    return data_ranges(data(), st.stx_size, range);
+  }
+  Status clone_range(ports::BackendFile& from, std::uint64_t from_offset,
+                     ports::DataRange to) override {
+    const auto* const source = dynamic_cast<const PosixFile*>(&from);
+    if (source == nullptr || source->data() < 0 || data() < 0) {
+      return fail(NtStatus::NotSupported);
+    }
+    return share_extents(source->data(), from_offset, data(), to);
+  }
 
   Result<std::unique_ptr<ports::DirectoryCursor>> list(const ports::Credentials& who) override {
     if (!S_ISDIR(mode_)) return fail(NtStatus::NotADirectory);
@@ -115,6 +161,14 @@ class PosixFile final : public ports::BackendFile {
     if (uid != st.stx_uid && !may_write(who)) return fail(NtStatus::AccessDenied);
     if (call() == 0) return {};
     return fail_errno(during);
+  }
+
+  Status store_attributes(const ports::Credentials& who, std::uint32_t attributes, NtTime created) {
+    const ProcPath path(at_.get());
+    const Bytes blob = encode_dos_attrib(attributes, created);
+    return as_writer(who, During::Other, [&] {
+      return ::setxattr(path.c_str(), kDosAttribXattr, blob.data(), blob.size(), 0);
+    });
   }
 
   SharePtr share_;
@@ -234,11 +288,8 @@ Status PosixFile::set_basic(const ports::Credentials& who, const ports::BasicCha
     }
     attributes &= ~kAttributeDirectory;
     if (S_ISDIR(mode_)) attributes |= kAttributeDirectory;
-    const Bytes blob =
-        encode_dos_attrib(attributes, change.created.ticks != 0 ? change.created : now->created);
-    const Status ok = as_writer(who, During::Other, [&] {
-      return ::setxattr(path.c_str(), kDosAttribXattr, blob.data(), blob.size(), 0);
-    });
+    const Status ok = store_attributes(who, attributes,
+                                       change.created.ticks != 0 ? change.created : now->created);
     if (!ok) return ok;
   }
   if (change.accessed.ticks != 0 || change.written.ticks != 0) {
@@ -326,6 +377,33 @@ Result<std::optional<Bytes>> PosixFile::stored_security() {
     if (errno == ENODATA || errno == EOPNOTSUPP || errno == EPERM) return std::optional<Bytes>();
     return fail_errno(During::Ea);
   }
+}
+
+Status PosixFile::store_security(ByteView descriptor) {
+  const ActAsDaemon daemon(*share_);
+  const ProcPath path(at_.get());
+  struct statx st{};
+  if (const Status ok = stat_of(at_.get(), "", st); !ok) return ok;
+  SystemAcl system;
+  system.owner = st.stx_uid;
+  system.group = st.stx_gid;
+  system.mode = st.stx_mode;
+  const auto acl_of = [&](const char* name) {
+    Bytes acl(4096);
+    const ssize_t size = ::getxattr(path.c_str(), name, acl.data(), acl.size());
+    acl.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    return acl;
+  };
+  system.access = acl_of("system.posix_acl_access");
+  if (S_ISDIR(mode_)) system.by_default = acl_of("system.posix_acl_default");
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const Bytes blob = encode_nt_acl(descriptor, system,
+                                   nt_time_of(now.tv_sec, static_cast<std::uint32_t>(now.tv_nsec)));
+  if (::setxattr(path.c_str(), kNtAclXattr, blob.data(), blob.size(), 0) == 0) return {};
+  if (errno == EOPNOTSUPP || errno == EPERM) return fail(NtStatus::NotSupported);
+  if (errno == ENOSPC || errno == E2BIG) return fail(NtStatus::DiskFull);
+  return fail_errno(During::Ea);
 }
 
 }  // namespace

@@ -123,6 +123,25 @@ struct Place {
 /// The O_PATH or data descriptor of a file made by make_posix_file.
 [[nodiscard]] int descriptor_of(ports::BackendFile& file) noexcept;
 
+/// A stream's key: its file's inode with another generation.
+[[nodiscard]] FileKey stream_key(const FileKey& base, std::string_view name);
+/// The named streams of the file behind `fd` (O_PATH will do), as the daemon.
+[[nodiscard]] Result<std::vector<ports::StreamFacts>> list_streams(int fd);
+/// Errors  see ports::BackendFile::open_stream
+[[nodiscard]] Result<std::unique_ptr<ports::BackendFile>> open_posix_stream(
+    const SharePtr& share, const ports::Credentials& who, int fd, const std::string& base_path,
+    const FileKey& base_key, std::string_view name, bool create);
+[[nodiscard]] Status remove_posix_stream(const Share& share, const ports::Credentials& who, int fd,
+                                         std::string_view name);
+
+// On descriptors that are open for data; `size_bytes` is the file's.
+[[nodiscard]] Status zero_data(int fd, std::uint64_t size_bytes, ports::DataRange range,
+                               bool punch);
+[[nodiscard]] Result<std::vector<ports::DataRange>> data_ranges(int fd, std::uint64_t size_bytes,
+                                                                ports::DataRange range);
+[[nodiscard]] Status share_extents(int from, std::uint64_t from_offset, int to,
+                                   ports::DataRange range);
+
 [[nodiscard]] Result<std::unique_ptr<ports::DirectoryCursor>> make_posix_cursor(
     SharePtr share, const ports::Credentials& who, int directory_fd, std::string_view path);
 [[nodiscard]] Result<bool> is_empty_directory(const Share& share, int directory_fd);
