@@ -23,8 +23,8 @@ struct CreateName {
 ///                              255 units in a component, a lone surrogate, a stream of another
 ///                              type than $DATA
 ///         ObjectPathSyntaxBad  ".."
-/// "name::$DATA" is the file itself. A stream's name may hold what a file's may not, but for slashes
-/// and colons ([MS-FSCC] 2.1.5.3).
+/// "name::$DATA" is the file itself. A stream's name may hold what a file's may not, but for
+/// slashes and colons ([MS-FSCC] 2.1.5.3).
 [[nodiscard]] Result<CreateName> parse_create_name(std::u16string_view name);
 
 /// ":stream", ":stream:$DATA" or "::$DATA" to the stream's name, "" for the last.

@@ -21,7 +21,7 @@ struct CreateAsks {
   bool disk_id = false;                  ///< QFid
   std::uint64_t allocation_bytes = 0;    ///< AlSi
   std::vector<ports::ExtendedAttribute> eas;
-  std::optional<wire::SecurityDescriptor> security;  ///< SecD
+  std::optional<wire::SecurityDescriptor> security;        ///< SecD
   coherence::CacheRequest cache;                           ///< from RequestedOplockLevel and RqLs
   bool durable_v1 = false;                                 ///< DHnQ
   std::optional<wire::DurableHandleRequestV2> durable_v2;  ///< DH2Q

@@ -74,6 +74,10 @@ void DurableOpens::close(Detached entry, std::function<void()> done) {
       release_open(table->server_, *gone.open);
       co_await give_back(table->server_, *gone.executor, *state_of(*gone.open).share, gone.who,
                          gone.open->key, gone.open->open_id, gone.open->directory);
+      if (const auto hold = std::exchange(state_of(*gone.open).stream_hold, nullptr)) {
+        co_await give_back(table->server_, *gone.executor, *state_of(*gone.open).share, gone.who,
+                           hold->key, hold->open, false);
+      }
       if (then) then();
     }(self, entry, done));
   });
