@@ -225,12 +225,14 @@ TEST_F(Negotiate, SigningAlgorithmIsTheBestInCommon_MsSmb2_3_3_5_4) {
   }
 }
 
-TEST_F(Negotiate, CiphersAreOfferedOnlyWhereConfigured) {
+TEST_F(Negotiate, CiphersAreOfferedOnlyWhereConfiguredAndTheClientsFirstIsTaken) {
   Offer offer;
   offer.ciphers = {wire::Cipher::Aes128Ccm, wire::Cipher::Aes128Gcm};
   EXPECT_EQ(answer(request_of(offer)).raw.facts.cipher, 0);
   EXPECT_EQ(answer(request_of(offer)).response.negotiate_contexts.size(), 1U);
   in.encryption = true;
+  EXPECT_EQ(answer(request_of(offer)).raw.facts.cipher, 1);
+  offer.ciphers = {wire::Cipher::Aes128Gcm, wire::Cipher::Aes128Ccm};
   EXPECT_EQ(answer(request_of(offer)).raw.facts.cipher, 2);
   offer.dialects = {Dialect::Smb302};
   const Answer old = answer(request_of(offer));
