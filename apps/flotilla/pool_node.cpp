@@ -12,6 +12,7 @@
 #include <mutex>
 #include <thread>
 
+#include "flotilla/pool_services.hpp"
 #include "pool/corosync/corosync_membership.hpp"
 
 namespace flotilla::app {
@@ -121,6 +122,7 @@ struct PoolNode::Impl {
   std::shared_ptr<pool::PoolEngine> engine;
   ViewPlacement placement;
   front::AddressKeeper address;
+  std::unique_ptr<PoolServices> services;  ///< set before the engine starts
   std::atomic<front::Front*> front{nullptr};
   std::atomic<bool> leaving{false};
   std::atomic<int> announcements_left{0};
@@ -131,6 +133,7 @@ struct PoolNode::Impl {
 
 void PoolNode::Impl::on_view(const pool::View& view) {
   placement.set(view);
+  if (services) services->on_view(view);
   std::string members;
   for (const pool::Member& member : view.members) {
     members += fmt::format("{}{}", members.empty() ? "" : ",", member.id.node.raw());
@@ -238,6 +241,10 @@ void PoolNode::prepare(front::FrontOptions& options) {
   options.on_pool_connection = [impl](const front::ConnectionTuple& tuple, bool alive) {
     impl->engine->publish(alive ? kConnectedFact : kGoneFact, encode(tuple));
   };
+}
+
+void PoolNode::serve(handlers::Server& server) {
+  impl_->services = std::make_unique<PoolServices>(server, *impl_->engine, self());
 }
 
 std::expected<void, Message> PoolNode::start(front::Front& front) {

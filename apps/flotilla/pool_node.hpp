@@ -9,6 +9,7 @@
 #include "flotilla/app_config.hpp"
 #include "front/address/address_keeper.hpp"
 #include "front/front.hpp"
+#include "handlers/server.hpp"
 #include "pool/pool_engine.hpp"
 
 namespace flotilla::app {
@@ -29,6 +30,9 @@ class PoolNode {
 
   /// Fills in what a node's front needs beside its own addresses.
   void prepare(front::FrontOptions& options);
+  /// Connects clients' notifications and sessions with those of the other nodes; before start().
+  /// `server` outlives stop().
+  void serve(handlers::Server& server);
   /// Joins; from now on views reach `front`, which is told not to serve until the first quorate
   /// one.
   [[nodiscard]] std::expected<void, Message> start(front::Front& front);

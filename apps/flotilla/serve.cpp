@@ -138,7 +138,7 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
     config.server.guid = server_guid(machine_seed(config.server.server_name));
   }
 
-  const auto blocking = std::make_shared<runtime::ThreadBlockingPool>();
+  const auto blocking = std::make_shared<runtime::ThreadBlockingPool>(2);
   runtime::ShardGroup shards(config.threads);
   handlers::Server server({.config = config.server,
                            .node = self,
@@ -159,7 +159,10 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
   for (const ListenAddress& listen : config.listen) {
     options.listen.push_back({listen.address, listen.port});
   }
-  if (pool) pool->prepare(options);
+  if (pool) {
+    pool->prepare(options);
+    pool->serve(server);
+  }
   front::Front front(std::move(options), config.server, shards, server, server.identity(), *clock,
                      *entropy, pool ? pool->placement() : local);
   shards.start();

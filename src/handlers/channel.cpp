@@ -218,10 +218,7 @@ NtStatus ServerChannel::verify(Request& request) {
   if (header.session_id.raw() == 0) return NtStatus::Success;
   const auto entry = find_session(header.session_id);
   if (!header.is_signed()) {
-    // Who shares a session among connections proves each time that it is his.
-    const bool shared = entry && header.command == wire::Command::SessionSetup &&
-                        (entry->binding || channels_of(*entry->session).list.size() > 1);
-    if (shared) return NtStatus::AccessDenied;
+    if (entry && entry->binding) return NtStatus::AccessDenied;
     if (entry && entry->signer && entry->session->signing_required &&
         entry->session->state != session::SessionState::InProgress) {
       return NtStatus::AccessDenied;

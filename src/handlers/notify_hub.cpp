@@ -76,6 +76,24 @@ void NotifyHub::deliver(std::vector<Answer>& answers) {
 
 void NotifyHub::report(const void* share, std::string_view path, wire::NotifyAction action,
                        std::uint32_t filter) {
+  report_here(share, path, action, filter);
+  if (relay_ != nullptr && relay_->wanted(share)) relay_->changed(share, path, action, filter);
+}
+
+void NotifyHub::report_rename(const void* share, std::string_view from, std::string_view to,
+                              bool directory) {
+  report_rename_here(share, from, to, directory);
+  if (relay_ != nullptr && relay_->wanted(share)) relay_->renamed(share, from, to, directory);
+}
+
+void NotifyHub::report_delete_pending(const void* share, std::string_view path) {
+  report_delete_pending_here(share, path);
+  if (relay_ != nullptr && relay_->wanted(share)) relay_->delete_pending(share, path);
+}
+
+void NotifyHub::report_here(const void* share, std::string_view path, wire::NotifyAction action,
+                            std::uint32_t filter) {
+  if (watches_alive_.load(std::memory_order_relaxed) == 0) return;
   std::vector<Answer> answers;
   {
     const std::scoped_lock lock(mutex_);
@@ -90,8 +108,9 @@ void NotifyHub::report(const void* share, std::string_view path, wire::NotifyAct
   deliver(answers);
 }
 
-void NotifyHub::report_rename(const void* share, std::string_view from, std::string_view to,
-                              bool directory) {
+void NotifyHub::report_rename_here(const void* share, std::string_view from, std::string_view to,
+                                   bool directory) {
+  if (watches_alive_.load(std::memory_order_relaxed) == 0) return;
   const std::uint32_t filter =
       directory ? wire::notify_filter::kDirName : wire::notify_filter::kFileName;
   std::vector<Answer> answers;
@@ -129,7 +148,8 @@ void NotifyHub::report_rename(const void* share, std::string_view from, std::str
   deliver(answers);
 }
 
-void NotifyHub::report_delete_pending(const void* share, std::string_view path) {
+void NotifyHub::report_delete_pending_here(const void* share, std::string_view path) {
+  if (watches_alive_.load(std::memory_order_relaxed) == 0) return;
   std::vector<Answer> answers;
   {
     const std::scoped_lock lock(mutex_);
@@ -154,8 +174,14 @@ std::shared_ptr<NotifyWatch> NotifyHub::add(const void* share, std::string path,
   watch->tree_ = tree;
   watch->filter_ = filter;
   watch->buffer_bytes_ = buffer_bytes;
-  const std::scoped_lock lock(mutex_);
-  watches_.push_back(watch);
+  bool first = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    first = std::ranges::find(watches_, share, &NotifyWatch::share_) == watches_.end();
+    watches_.push_back(watch);
+    watches_alive_.store(watches_.size(), std::memory_order_relaxed);
+  }
+  if (first && relay_ != nullptr) relay_->watching(share, true);
   return watch;
 }
 
@@ -191,9 +217,13 @@ void NotifyHub::cancel(const std::shared_ptr<NotifyWatch>& watch, std::uint64_t 
 
 void NotifyHub::remove(const std::shared_ptr<NotifyWatch>& watch, NtStatus status) {
   std::vector<Answer> answers;
+  bool last = false;
   {
     const std::scoped_lock lock(mutex_);
-    std::erase(watches_, watch);
+    const bool known = std::erase(watches_, watch) != 0;
+    watches_alive_.store(watches_.size(), std::memory_order_relaxed);
+    last =
+        known && std::ranges::find(watches_, watch->share_, &NotifyWatch::share_) == watches_.end();
     watch->closed_ = true;
     watch->closed_status_ = status;
     for (auto& waiter : watch->waiters_) {
@@ -201,6 +231,7 @@ void NotifyHub::remove(const std::shared_ptr<NotifyWatch>& watch, NtStatus statu
     }
     watch->waiters_.clear();
   }
+  if (last && relay_ != nullptr) relay_->watching(watch->share_, false);
   deliver(answers);
 }
 

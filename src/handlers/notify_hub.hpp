@@ -2,6 +2,7 @@
 // but for its mutex. Must not know requests or channels. (Issue 3 feeds it from the other nodes.)
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -55,8 +56,33 @@ class NotifyWatch {
   std::vector<Waiter> waiters_;
 };
 
+/// Who brings this node's changes to the watches of other nodes. Calls: any thread, without the
+/// hub's lock. `share` as in NotifyHub.
+class NotifyRelay {
+ public:
+  virtual ~NotifyRelay() = default;
+  /// False where no other node watches `share`: nothing is sent then, and this costs an atomic.
+  [[nodiscard]] virtual bool wanted(const void* share) = 0;
+  virtual void changed(const void* share, std::string_view path, wire::NotifyAction action,
+                       std::uint32_t filter) = 0;
+  virtual void renamed(const void* share, std::string_view from, std::string_view to,
+                       bool directory) = 0;
+  virtual void delete_pending(const void* share, std::string_view path) = 0;
+  /// This node has its first watch on `share`, or has lost its last.
+  virtual void watching(const void* share, bool on) = 0;
+};
+
 class NotifyHub {
  public:
+  /// Before the first call of anything else; lives as long as the hub. Null: this node alone.
+  void set_relay(NotifyRelay* relay) { relay_ = relay; }
+  /// What another node says has happened: for the watches of this node only.
+  void report_here(const void* share, std::string_view path, wire::NotifyAction action,
+                   std::uint32_t filter);
+  void report_rename_here(const void* share, std::string_view from, std::string_view to,
+                          bool directory);
+  void report_delete_pending_here(const void* share, std::string_view path);
+  /// Called for every WRITE: without a watch anywhere it takes no lock.
   /// Input   `share` is an identity only; paths are share-relative UTF-8 with '/'
   ///         `filter`: notify_filter bits; a watch with any of them sees the change
   /// Calls   any thread
@@ -91,8 +117,10 @@ class NotifyHub {
   void answer_waiter(NotifyWatch& watch, std::vector<Answer>& answers);
   static void deliver(std::vector<Answer>& answers);
 
+  NotifyRelay* relay_ = nullptr;
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<NotifyWatch>> watches_;
+  std::atomic<std::size_t> watches_alive_{0};  ///< watches_.size(), for those who hold no lock
   std::uint64_t next_waiter_ = 1;
 };
 

@@ -97,5 +97,61 @@ TEST(NotifyHub, ADirectoryThatGoesIsDeletePendingAndAClosedOneNotifyCleanup) {
   EXPECT_EQ(hub.watch_count(), 1U);
 }
 
+class CountingRelay final : public NotifyRelay {
+ public:
+  [[nodiscard]] bool wanted(const void*) override {
+    ++asked;
+    return interested;
+  }
+  void changed(const void*, std::string_view path, wire::NotifyAction, std::uint32_t) override {
+    told.emplace_back(path);
+  }
+  void renamed(const void*, std::string_view from, std::string_view to, bool) override {
+    told.push_back(std::string(from) + ">" + std::string(to));
+  }
+  void delete_pending(const void*, std::string_view path) override {
+    told.push_back("-" + std::string(path));
+  }
+  void watching(const void*, bool on) override { told.emplace_back(on ? "on" : "off"); }
+  bool interested = false;
+  int asked = 0;
+  std::vector<std::string> told;
+};
+
+TEST(NotifyRelay, HearsOfTheFirstWatchAndTheLastAndOfWhatOthersWatch) {
+  const int share = 0;
+  NotifyHub hub;
+  CountingRelay relay;
+  hub.set_relay(&relay);
+  hub.report(&share, "f", wire::NotifyAction::Added, wire::notify_filter::kFileName);
+  EXPECT_TRUE(relay.told.empty()) << "nobody watches anywhere";
+  const auto first = hub.add(&share, "", true, wire::notify_filter::kFileName, 4096);
+  const auto second = hub.add(&share, "d", true, wire::notify_filter::kFileName, 4096);
+  hub.remove(first);
+  hub.remove(second);
+  hub.remove(second);
+  EXPECT_EQ(relay.told, (std::vector<std::string>{"on", "off"}));
+  relay.interested = true;
+  hub.report(&share, "f", wire::NotifyAction::Added, wire::notify_filter::kFileName);
+  hub.report_rename(&share, "f", "g", false);
+  hub.report_delete_pending(&share, "d");
+  EXPECT_EQ(relay.told, (std::vector<std::string>{"on", "off", "f", "f>g", "-d"}));
+}
+
+TEST(NotifyRelay, WhatAnotherNodeSaysGoesNoFurther) {
+  const int share = 0;
+  NotifyHub hub;
+  CountingRelay relay;
+  relay.interested = true;
+  hub.set_relay(&relay);
+  const auto watch = hub.add(&share, "", true, wire::notify_filter::kFileName, 4096);
+  std::vector<wire::NotifyEntry> seen;
+  hub.wait(watch, 4096, [&](NotifyResult result) { seen = std::move(result.entries); });
+  hub.report_here(&share, "f", wire::NotifyAction::Added, wire::notify_filter::kFileName);
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(relay.told, (std::vector<std::string>{"on"}));
+  hub.remove(watch);
+}
+
 }  // namespace
 }  // namespace flotilla::handlers

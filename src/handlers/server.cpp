@@ -127,6 +127,17 @@ void Server::snapshot(std::move_only_function<void(ServerSnapshot)> done) {
   }
 }
 
+bool Server::close_session_of(SessionId id, const wire::Sid& user) {
+  const auto entry = sessions_->find(id);
+  if (!entry || entry->user != user) return false;
+  std::shared_ptr<session::Session> session = entry->session.lock();
+  if (!session) return false;
+  entry->executor->post([this, home = entry->executor, session = std::move(session)]() mutable {
+    runtime::spawn(ServerChannel::end_session(*this, *home, std::move(session)));
+  });
+  return true;
+}
+
 void Server::drop_all(std::string reason) {
   for (auto& channel : channels()) {
     runtime::Executor& executor = channel->executor();

@@ -118,6 +118,15 @@ class Server final : public ports::ChannelServer {
   /// Without case; null where there is none. "IPC$" is found too.
   [[nodiscard]] const Share* find_share(std::string_view name) const noexcept;
   [[nodiscard]] NotifyHub& notify() noexcept { return *notify_; }
+  /// Closes a session that lives on another node, if it is `user`'s: [MS-SMB2] 3.3.5.5.3,
+  /// PreviousSessionId. `done` runs once, on any thread, when it is gone or cannot be reached.
+  using CloseElsewhere = std::function<void(SessionId id, const wire::Sid& user,
+                                            std::move_only_function<void()> done)>;
+  void set_close_elsewhere(CloseElsewhere close) { close_elsewhere_ = std::move(close); }
+  [[nodiscard]] const CloseElsewhere& close_elsewhere() const noexcept { return close_elsewhere_; }
+  /// The receiving end: starts to close session `id` of this node, if it is `user`'s. Any thread.
+  /// Output  false: there is none (any more)
+  bool close_session_of(SessionId id, const wire::Sid& user);
   [[nodiscard]] SessionTable& sessions() noexcept { return *sessions_; }
   [[nodiscard]] LeaseIndex& leases() noexcept { return *leases_; }
   [[nodiscard]] DurableOpens& durable() noexcept { return *durable_; }
@@ -147,6 +156,7 @@ class Server final : public ports::ChannelServer {
   std::unique_ptr<SessionTable> sessions_;
   std::unique_ptr<LeaseIndex> leases_;
   OpenFiles open_files_;
+  CloseElsewhere close_elsewhere_;
   std::shared_ptr<DurableOpens> durable_;
   [[nodiscard]] std::vector<std::shared_ptr<ServerChannel>> channels() const;
   mutable std::mutex channels_mutex_;

@@ -65,6 +65,14 @@ Result<std::shared_ptr<ChannelSession>> begin_session(Request& request) {
 
 /// [MS-SMB2] 3.3.5.5.3: the client came back and says which session it had before.
 runtime::Task<void> close_previous(Request& request, SessionId previous, wire::Sid user) {
+  if (ports::home_of(previous).node != static_cast<std::uint16_t>(request.server.node().raw())) {
+    const Server::CloseElsewhere& close = request.server.close_elsewhere();
+    if (!close) co_return;
+    auto gone = runtime::OneShot<bool>::make();
+    close(previous, user, [gone] { gone->set(true); });
+    co_await runtime::OneShot<bool>::wait(gone, request.executor());
+    co_return;
+  }
   const auto entry = request.server.sessions().find(previous);
   if (!entry || entry->user != user) co_return;
   std::shared_ptr<session::Session> session = entry->session.lock();

@@ -196,6 +196,28 @@ TEST(Binding, UnknownSessionsAndMissingSignaturesAreRefused_3_3_5_5) {
   EXPECT_EQ(second.open({.name = u"f"}).status(), NtStatus::UserSessionDeleted);
 }
 
+TEST(ChannelSequence, AWriteOfAChannelThatFailedIsFileNotAvailable_3_3_5_2_10) {
+  TestNode node;
+  TestClient client(node);
+  client.connect();
+  const FileId id = client.must_open({.name = u"f"});
+  const auto write = [&](std::uint16_t sequence) {
+    wire::WriteRequest request;
+    request.file_id = id;
+    request.data = as_bytes("x");
+    Bytes message;
+    wire::Smb2Header header = client.prepare(Command::Write, request, message);
+    header.status = sequence;
+    header.encode_at(std::span<std::uint8_t, 64>(message.data(), 64));
+    client.send_raw(message, true);
+    return client.wait(header.message_id).status();
+  };
+  EXPECT_EQ(write(0), NtStatus::Success);
+  EXPECT_EQ(write(2), NtStatus::Success);
+  EXPECT_EQ(write(1), NtStatus::FileNotAvailable);
+  EXPECT_EQ(client.close(id), NtStatus::Success) << "CLOSE is carried out all the same";
+}
+
 TEST(Compound, ACommandThatDoesNotExistIsInvalidParameter_3_3_5_2_6) {
   TestNode node;
   TestClient client(node);
