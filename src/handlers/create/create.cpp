@@ -134,9 +134,11 @@ Status decide_access(Making& making) {
   if (!granted) return fail(granted.error());
   making.granted = *granted;
   if (making.overwriting()) {
+    // [MS-FSA] 2.1.5.1.2 asks for DELETE to supersede; the data goes all the same, so as Samba
+    // does, the right to write it is needed too.
     const coherence::AccessMask needed =
         making.body.create_disposition == wire::CreateDisposition::Supersede
-            ? wire::access::kDelete
+            ? wire::access::kDelete | wire::access::kWriteData
             : wire::access::kWriteData;
     if ((needed & ~maximal) != 0) return fail(NtStatus::AccessDenied);
   }
