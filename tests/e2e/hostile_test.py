@@ -1012,6 +1012,45 @@ class Hostile(unittest.TestCase):
         self.settle()
         self.furnish()  # mutants may have made anything, but inside
 
+class Stop(unittest.TestCase):
+    """The server that is told to end in the middle of things ends, with status 0."""
+
+    def busy(self, port, turn):
+        """Clients that wait, read, open and are only half there."""
+        holder = smb.client(port)
+        self.assertEqual(holder.open("held%d" % turn, disposition=3, oplock=9)[0], smb.SUCCESS)
+        waiter = smb.client(port)  # for an acknowledgment that never comes
+        waiter.send_bytes(smb.frame(waiter.message(smb.CREATE, smb.create_body("held%d" % turn))))
+        other = smb.client(port)
+        _, mine = other.open("locked%d" % turn, disposition=3)
+        _, again = other.open("locked%d" % turn)
+        _, directory = other.open("", access=0x00100081)
+        self.assertEqual(other.status(smb.LOCK, smb.lock_body(mine, [(0, 10, 2)])), smb.SUCCESS)
+        for body in (smb.lock_body(again, [(5, 10, 2)]), smb.lock_body(again, [(0, 1, 2)])):
+            other.send_bytes(smb.frame(other.message(smb.LOCK, body)))
+        other.send_bytes(smb.frame(other.message(smb.CHANGE_NOTIFY, smb.notify_body(directory))))
+        for k in range(20):
+            other.send_bytes(smb.frame(other.message(smb.CREATE, smb.create_body("made%d" % k, disposition=3))))
+        ipc = smb.client(port, share="IPC$")
+        _, pipe = ipc.open("srvsvc")
+        ipc.send_bytes(smb.frame(ipc.message(smb.READ, smb.read_body(pipe, 0, 100))))
+        half = smb.Raw(port)
+        half.negotiate()
+        half.session_setup(half.first_token(), session=0)
+        return [holder, waiter, other, ipc, half, smb.Raw(port)]
+
+    def test_it_ends_with_waiting_clients(self):
+        for settled in (True, False):
+            with self.subTest(settled=settled):
+                with flotilla.Server("break_timeout_s = 60\nunauthenticated_timeout_s = 60") as server:
+                    clients = [c for turn in range(4) for c in self.busy(server.port, turn)]
+                    if settled:
+                        time.sleep(0.5)
+                    start = time.monotonic()
+                self.assertLess(time.monotonic() - start, 20)
+                for c in clients:
+                    c.close()
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
