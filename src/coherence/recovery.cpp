@@ -173,7 +173,14 @@ Closed expire_breaks(Turn& turn, NodeId told_by, bool answer_wanted) {
     cache.offered = cache.required = 0;
     turn.cachers_changed = turn.look_again = true;
   }
-  return last.raw() == 0 ? Closed{} : lost_opens(turn, told_by, last, answer_wanted);
+  if (last.raw() == 0) return {};
+  // A holder that was slow once may come back at once: who waited for it gets nothing to break.
+  for (Waiter& waiter : turn.file.waiters) {
+    if (auto* const open = std::get_if<Open>(&waiter.what)) {
+      open->cache.rights = open->cache.rights & kCacheRead;
+    }
+  }
+  return lost_opens(turn, told_by, last, answer_wanted);
 }
 
 }  // namespace flotilla::coherence
