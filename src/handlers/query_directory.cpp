@@ -5,6 +5,7 @@
 #include "handlers/file_call.hpp"
 #include "handlers/share_path.hpp"
 #include "handlers/wildcard.hpp"
+#include "ports/short_name.hpp"
 #include "wire/fscc.hpp"
 #include "wire/query_directory.hpp"
 #include "wire/utf16.hpp"
@@ -101,6 +102,9 @@ wire::DirectoryEntry wire_entry(const ports::DirectoryEntry& entry, std::u16stri
                                                                        : facts.ea_size_bytes;
   out.file_id = facts.key.inode;
   store_le(out.file_id_128.data(), facts.key.inode);
+  if (!ports::is_short_name(entry.name) && entry.name != "." && entry.name != "..") {
+    out.short_name = wire::utf16_of(ports::short_name_of(entry.name)).value_or(u"");
+  }
   out.file_name = std::move(name);
   return out;
 }

@@ -5,6 +5,7 @@
 #include "handlers/query_info/info_answer.hpp"
 #include "handlers/share_path.hpp"
 #include "handlers/wildcard.hpp"
+#include "ports/short_name.hpp"
 #include "wire/fscc.hpp"
 #include "wire/utf16.hpp"
 
@@ -73,28 +74,12 @@ wire::FileCompressionInformation compression_of(const View& view) {
   return info;
 }
 
-/// Whether a name is its own short name: [MS-FSCC] 2.1.5.2.1 8.3 Filename.
-bool is_8_3(std::u16string_view name) {
-  const auto plain = [](std::u16string_view part, std::size_t max) {
-    return part.size() <= max && std::ranges::all_of(part, [](char16_t c) {
-             return c > 0x20 && c < 0x7F &&
-                    std::u16string_view(u".\"/\\[]:;|=,+*?<>").find(c) == std::u16string_view::npos;
-           });
-  };
-  const std::size_t dot = name.find(u'.');
-  if (dot == std::u16string_view::npos) return !name.empty() && plain(name, 8);
-  return dot > 0 && plain(name.substr(0, dot), 8) && dot + 1 < name.size() &&
-         plain(name.substr(dot + 1), 3);
-}
-
-/// No names are mangled: a short name that CREATE would not find is worse than none. So only a name
-/// that is short already has an alternate name, itself; else the file has none, as on a volume
-/// whose 8.3 names are switched off.
+/// [MS-FSA] 2.1.5.12.4 FileAlternateNameInformation
 Result<InfoAnswer> alternate_name(const View& view) {
-  std::u16string name = wire_path(last_component(view.path));
-  if (!is_8_3(name)) return fail(NtStatus::ObjectNameNotFound);
-  for (char16_t& c : name) c = c >= u'a' && c <= u'z' ? static_cast<char16_t>(c - 32) : c;
-  return InfoAnswer{wire::encoded(wire::FileNameInformation{name}), 8};
+  std::string_view name = last_component(view.path);
+  if (name.empty()) return fail(NtStatus::ObjectNameNotFound);
+  const std::string made = ports::short_name_of(name.substr(0, name.find(':')));
+  return InfoAnswer{wire::encoded(wire::FileNameInformation{wire_path(made)}), 8};
 }
 
 /// The unnamed stream, which directories have not, and the named ones.

@@ -9,8 +9,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include "ports/short_name.hpp"
 #include "vfs/errno_table.hpp"
 #include "vfs/names.hpp"
+#include "vfs/posix/getdents.hpp"
 #include "vfs/posix/share.hpp"
 
 namespace flotilla::vfs {
@@ -28,6 +30,26 @@ Result<Found> open_found(Share& share, std::string path, std::uint64_t flags, Du
 /// A directory by its path, without case.
 Result<Found> resolve_directory(Share& share, std::string_view path);
 
+/// The name whose short name `name` is; "" where there is none. Searches the whole directory, which
+/// only a name that looks mangled and is no file's own is worth.
+Result<std::string> stored_by_short_name(Share& share, const Found& parent, std::string_view name) {
+  const ActAsDaemon daemon(share);
+  const Fd fd(::open(ProcPath(parent.fd.get()).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return fail_errno(During::Path);
+  const auto entries = std::make_unique<Getdents>(fd.get());
+  const std::string wanted = fold(name);
+  std::string best;
+  for (;;) {
+    const auto raw = entries->next();
+    if (!raw) return std::unexpected(raw.error());
+    if (!*raw) return best;
+    const std::string_view each = (*raw)->name;
+    if (each == "." || each == ".." || ports::is_short_name(each) || !valid_utf8(each)) continue;
+    // Where two names share one, the smallest by bytes, so that all nodes agree.
+    if (fold(ports::short_name_of(each)) == wanted && (best.empty() || each < best)) best = each;
+  }
+}
+
 /// The name in `parent` that stands for `name`; "" where there is none.
 Result<std::string> stored_name(Share& share, const Found& parent, const FileKey& parent_key,
                                 std::string_view name) {
@@ -44,7 +66,10 @@ Result<std::string> stored_name(Share& share, const Found& parent, const FileKey
       hit = share.indexes.find(parent.fd.get(), parent_key, name);
     }
     if (!hit) return std::unexpected(hit.error());
-    if (!*hit) return std::string();
+    if (!*hit) {
+      if (!ports::may_be_mangled(name)) return std::string();
+      return stored_by_short_name(share, parent, name);
+    }
     if (::statx(parent.fd.get(), (*hit)->c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &st) == 0) {
       return std::move(**hit);
     }
