@@ -25,7 +25,7 @@ void release_open(Server& server, session::Open& open) {
   if (state.wrote && state.open_file) state.open_file->show_write_time();
   if (std::exchange(state.counted_as_deleter, false)) --state.open_file->delete_openers;
   if (!state.durable.create_guid.is_zero()) {
-    server.durable().forget_guid(open.client_guid, state.durable.create_guid);
+    server.durable().forget_guid(open.client_guid, state.durable.create_guid, &open);
   }
   state.pipe.reset();
   state.enumeration.reset();
@@ -99,6 +99,10 @@ runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
   if (!open->revoked) {
     co_await give_back(server, executor, *state_of(*open).share, kernel_credentials(*session),
                        open->key, open->open_id, open->directory);
+    // The wish took effect with this close, though others may still have the directory open.
+    if (open->delete_on_close && open->directory) {
+      server.notify().report_delete_pending(state_of(*open).share, open->path);
+    }
   }
   if (hold) {
     co_await give_back(server, executor, *state_of(*open).share, kernel_credentials(*session),

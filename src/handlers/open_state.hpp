@@ -108,6 +108,7 @@ struct OpenState final : session::Attachment {
   coherence::CacheRequest cache_asked;
   std::uint16_t lease_epoch = 0;
   wire::CreateAction create_action = wire::CreateAction::Opened;
+  std::unique_ptr<ports::FileFacts> facts_answered;  ///< null where no replay can ask
 };
 
 [[nodiscard]] inline const ports::Credentials& kernel_credentials(const session::Session& session) {

@@ -163,6 +163,7 @@ runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
       co_return found.error();
     }
     if (making.read_only_share) co_return NtStatus::AccessDenied;
+    if (making.body.desired_access == wire::access::kSynchronize) co_return NtStatus::AccessDenied;
     if (making.name.needs_directory && (making.body.create_options & o::kDirectoryFile) == 0) {
       co_return NtStatus::ObjectNameInvalid;
     }

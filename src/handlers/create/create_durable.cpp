@@ -85,7 +85,10 @@ void grant_durability(Request& request, Making& making, session::Open& open) {
   DurableTraits& durable = state_of(open).durable;
   const CreateAsks& asks = making.asks;
   durable.owner = user_of(*request.session);
-  if (asks.durable_v2) durable.create_guid = asks.durable_v2->create_guid;
+  if (asks.durable_v2) {
+    durable.create_guid = asks.durable_v2->create_guid;
+    state_of(open).facts_answered = std::make_unique<ports::FileFacts>(making.facts);
+  }
   if (!asks.app_instance.is_zero()) {
     durable.app_instance = asks.app_instance;
     durable.app_version_high = asks.app_version.app_instance_version_high;
@@ -158,11 +161,12 @@ runtime::Task<std::optional<NtStatus>> replay(Request& request, Making& making) 
     co_return NtStatus::AccessDenied;
   }
   if (!same_name(refresh_path(*open), making.name.path)) co_return NtStatus::InvalidParameter;
+  const coherence::CacheRights asked = making.asks.cache.rights;
   take_over(making, *open);
-  const auto facts = co_await facts_of(request, making.file, making.backend->local());
-  if (!request.alive()) co_return NtStatus::UserSessionDeleted;
-  if (!facts) co_return facts.error();
-  making.facts = *facts;
+  // The client learns no more than it asks for this time; what it holds stays.
+  if (!leased) making.opened.rights = making.opened.rights & asked;
+  if (!leased && making.opened.rights == 0) making.opened.kind = coherence::CacheKind::None;
+  if (const auto& facts = state_of(*open).facts_answered) making.facts = *facts;
   request.chain.file = open->id;
   append_response(request, making, *open);
   co_return NtStatus::Success;

@@ -166,10 +166,13 @@ Status check_create(const wire::CreateRequest& body) {
       wire::access::kFileAllAccess | wire::access::kAccessSystemSecurity |
       wire::access::kMaximumAllowed | wire::access::kGenericAll | wire::access::kGenericRead |
       wire::access::kGenericWrite | wire::access::kGenericExecute;
-  if ((body.desired_access & ~wire::access::kSynchronize) == 0 ||
-      (body.desired_access & ~kDefined) != 0) {
-    return fail(NtStatus::AccessDenied);
-  }
+  // SYNCHRONIZE alone opens what is there for its attributes, but makes (find_or_make looks) and
+  // changes nothing.
+  const bool opens = body.create_disposition == wire::CreateDisposition::Open ||
+                     body.create_disposition == wire::CreateDisposition::OpenIf;
+  const std::uint32_t asked =
+      opens ? body.desired_access : body.desired_access & ~wire::access::kSynchronize;
+  if (asked == 0 || (body.desired_access & ~kDefined) != 0) return fail(NtStatus::AccessDenied);
   if ((options & kOptionsInvalid) != 0) return fail(NtStatus::InvalidParameter);
   if ((options & kOptionsUnsupported) != 0) return fail(NtStatus::NotSupported);
   if (static_cast<std::uint32_t>(body.create_disposition) >

@@ -67,7 +67,8 @@ void append_response(Request& request, const Making& making, const session::Open
     contexts.add(id);
   }
   const DurableTraits& durable = state_of(const_cast<session::Open&>(open)).durable;
-  if (durable.durable && making.tells_durable) {
+  const bool handle = (making.opened.rights & coherence::kCacheHandle) != 0;
+  if (durable.durable && handle && making.tells_durable) {
     if (making.asks.durable_v2) {
       wire::DurableHandleResponseV2 granted;
       granted.timeout_ms = static_cast<std::uint32_t>(durable.timeout.count());

@@ -17,7 +17,7 @@ CreateGuidClaim& CreateGuidClaim::operator=(CreateGuidClaim&& other) noexcept {
 }
 
 CreateGuidClaim::~CreateGuidClaim() {
-  if (table_) table_->forget_guid(client_, guid_);
+  if (table_) table_->forget_guid(client_, guid_, nullptr);
 }
 
 void CreateGuidClaim::fulfil(const std::shared_ptr<session::Open>& open) {
@@ -154,9 +154,16 @@ DurableOpens::Earlier DurableOpens::claim_guid(const ClientGuid& client, const C
   return {};
 }
 
-void DurableOpens::forget_guid(const ClientGuid& client, const CreateGuid& guid) {
+void DurableOpens::forget_guid(const ClientGuid& client, const CreateGuid& guid,
+                               const session::Open* open) {
   const std::scoped_lock lock(mutex_);
-  guids_.erase({client, guid});
+  const auto found = guids_.find({client, guid});
+  if (found == guids_.end()) return;
+  // By now a later CREATE may have the guid.
+  const bool mine = open == nullptr
+                        ? found->second.pending
+                        : !found->second.pending && found->second.open.lock().get() == open;
+  if (mine) guids_.erase(found);
 }
 
 void DurableOpens::add_instance(const AppInstanceId& instance,

@@ -71,7 +71,8 @@ class DurableOpens : public std::enable_shared_from_this<DurableOpens> {
                                    CreateGuidClaim& claim);
   /// The open was used, or is gone: a CREATE with its guid is a new one. [MS-SMB2] 3.3.1.10
   /// IsReplayEligible
-  void forget_guid(const ClientGuid& client, const CreateGuid& guid);
+  /// `open` null: the claim of a CREATE that failed.
+  void forget_guid(const ClientGuid& client, const CreateGuid& guid, const session::Open* open);
 
   /// The open belongs to an application instance from now on, until it goes.
   void add_instance(const AppInstanceId& instance, const std::shared_ptr<OpenLink>& link);
