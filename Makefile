@@ -21,7 +21,7 @@ test: deps-test
 	@cmake --preset $(PRESET) -DFLOTILLA_TESTS=ON >/dev/null
 	cmake --build build/$(PRESET) -j$(JOBS)
 	@cmake --preset fuzz >/dev/null
-	cmake --build build/fuzz -j$(JOBS)
+	cmake --build build/fuzz -j$(JOBS) --target fuzzers
 	ctest --test-dir build/$(PRESET) --output-on-failure
 
 asan tsan: deps-test
@@ -31,7 +31,7 @@ asan tsan: deps-test
 
 fuzz: deps-test
 	@cmake --preset fuzz >/dev/null
-	cmake --build build/fuzz -j$(JOBS)
+	cmake --build build/fuzz -j$(JOBS) --target fuzzers
 	tools/fuzz $(FUZZ_SECONDS)
 
 lint: deps-test
