@@ -795,6 +795,22 @@ class Hostile(unittest.TestCase):
         got = victim.request(smb.READ, smb.read_body(handle, 0, 10))
         self.assertEqual(got.body[16:], b"0123456789")
 
+    def test_sealed_bytes_that_no_key_opens_end_the_connection(self):
+        """[MS-SMB2] 3.3.5.2.1.1: wherever the session is, whoever has it."""
+        rng = random.Random(SEED)
+        victim = self.client(dialect=0x0300)
+        for dialect in (0x0210, 0x0300, 0x0302, 0x0311):
+            for session in ("own", "victim", "none", "zero"):
+                for size, said in ((64, 64), (0, 0), (16, 0xFFFFFFFF), (200, 16), (63, 63)):
+                    c = self.client(dialect=dialect)
+                    which = {"own": c.session, "victim": victim.session, "none": c.session ^ 0x5555, "zero": 0}[session]
+                    before = len(self.log_lines())
+                    sealed = b"\xfdSMB" + rng.randbytes(32) + struct.pack("<IHHQ", said, 0, 1, which) + rng.randbytes(size)
+                    self.assertEqual(c.outcome(sealed, 5), smb.CLOSED, (hex(dialect), session, size))
+                    c.close()
+                    self.assertLessEqual(len(self.new_lines(before, "disconnected")), 1)
+        self.still_works(victim)
+
     # --- what costs memory and time
 
     def memory_kib(self):
