@@ -229,6 +229,36 @@ TEST(Replay, AnsweredCreatesAreAnsweredAgainOnlyToTheirOwner_3_3_5_9_10) {
   EXPECT_EQ(replay(elsewhere).status(), NtStatus::DuplicateObjectid) << "another session";
 }
 
+TEST(Replay, AnOpenThatWasUsedIsNotAnsweredAgain_3_3_1_10) {
+  TestNode node;
+  TestClient client(node);
+  client.connect();
+  const FileId id = id_of(open_v2(client, 7));
+  EXPECT_EQ(client.call(Command::Flush, wire::FlushRequest{.file_id = id}).status(),
+            NtStatus::Success);
+  const Bytes context = request_v2(7);
+  const Response anew = client.open(
+      {.name = u"g", .oplock = OplockLevel::Batch, .contexts = {{as_bytes("DH2Q"), context}}});
+  EXPECT_EQ(anew.status(), NtStatus::Success) << "the guid is free again";
+  EXPECT_NE(id_of(anew), id);
+}
+
+TEST(Durable, TreeDisconnectEndsItLogoffDoesNot_3_3_5_6) {
+  TestNode node;
+  {
+    TestClient client(node);
+    client.connect();
+    open_v2(client, 5);
+    client.call(Command::TreeDisconnect, wire::TreeDisconnectRequest{});
+    EXPECT_EQ(node.engine->status().opens_held, 0U);
+  }
+  TestClient client(node);
+  client.connect();
+  open_v2(client, 6);
+  client.call(Command::Logoff, wire::LogoffRequest{});
+  EXPECT_EQ(node.server->durable().detached_count(), 1U);
+}
+
 TEST(AppInstance, ANewClientDisplacesTheFormerOne_3_3_5_9_13) {
   TestNode node;
   TestClient one(node);

@@ -39,9 +39,9 @@ NtStatus check_lease(const session::Open& open, const CreateAsks& asks, const Cl
 NtStatus check_reconnect(session::Open& open, const Request& request, const Making& making) {
   const DurableTraits& durable = state_of(open).durable;
   if (!durable.durable && !durable.resilient) return NtStatus::ObjectNameNotFound;
-  // Version 1 names no guid, and may reclaim what version 2 has made.
-  if (making.asks.reconnect_v2 && (durable.create_guid.is_zero() ||
-                                   durable.create_guid != making.asks.reconnect_v2->create_guid)) {
+  // Version 1 names no guid, and may reclaim what version 2 has made; version 2 with a guid of zero
+  // reclaims what version 1 has made.
+  if (making.asks.reconnect_v2 && durable.create_guid != making.asks.reconnect_v2->create_guid) {
     return NtStatus::ObjectNameNotFound;
   }
   const ClientGuid& client = request.channel->facts().client_guid;
