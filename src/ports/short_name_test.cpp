@@ -25,7 +25,6 @@ TEST(ShortName, AnyOtherNameGetsOneThatIsShortAndRecognised) {
   EXPECT_NE(short_name_of("a long name 1.txt"), short_name_of("a long name 2.txt"));
   EXPECT_TRUE(short_name_of("a long name.text").ends_with(".TEX"));
   EXPECT_FALSE(may_be_mangled("README.TXT"));
-  EXPECT_FALSE(may_be_mangled("PROGRA~1"));
 }
 
 }  // namespace

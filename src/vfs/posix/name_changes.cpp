@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cerrno>
 
+#include "ports/short_name.hpp"
 #include "vfs/errno_table.hpp"
 #include "vfs/names.hpp"
 #include "vfs/samba_xattr.hpp"
@@ -80,12 +81,38 @@ int rename_exclusively(int from_fd, const char* from, int to_fd, const char* to)
   return ::renameat(from_fd, from, to_fd, to);
 }
 
+std::int64_t seconds_now() noexcept {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec;
+}
+
 std::string temporary_name() {
   static std::atomic<std::uint64_t> counter{0};
   return ".flotilla-link-" + std::to_string(::getpid()) + "-" + std::to_string(++counter);
 }
 
 }  // namespace
+
+void Share::Tunnel::remember(const FileKey& directory, std::string_view name) {
+  if (ports::is_short_name(name)) return;
+  const std::lock_guard lock(mutex);
+  if (names.size() == kNamesMax) names.pop_front();
+  names.push_back({directory, ports::short_name_of(name), std::string(name), seconds_now()});
+}
+
+std::string Share::Tunnel::find(const FileKey& directory, std::string_view short_name) {
+  if (!ports::may_be_mangled(short_name)) return {};
+  const std::int64_t now = seconds_now();
+  const std::lock_guard lock(mutex);
+  while (!names.empty() && now - names.front().at_seconds > kSeconds) names.pop_front();
+  for (auto gone = names.rbegin(); gone != names.rend(); ++gone) {
+    if (gone->directory == directory && equal_without_case(gone->short_name, short_name)) {
+      return gone->name;
+    }
+  }
+  return {};
+}
 
 Result<std::unique_ptr<ports::BackendFile>> create_name(const SharePtr& share,
                                                         const ports::Credentials& who,
@@ -104,6 +131,10 @@ Result<std::unique_ptr<ports::BackendFile>> create_name(const SharePtr& share,
     return fail(behind ? NtStatus::ObjectNameCollision : NtStatus::AccessDenied);
   }
   const int parent = place->parent.get();
+  if (std::string long_name = share->tunnel.find(place->parent_key, place->wanted);
+      !long_name.empty()) {
+    place->wanted = std::move(long_name);
+  }
   const char* name = place->wanted.c_str();
   const auto before = stamp_of(parent);
   Fd fd;
@@ -153,6 +184,7 @@ Status remove_name(Share& share, const ports::Credentials& who, std::string_view
     return fail_errno(During::Change);
   }
   share.indexes.changed(parent, place->parent_key, before, place->stored, {});
+  share.tunnel.remember(place->parent_key, place->stored);
   return {};
 }
 

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <thread>
 
+#include "ports/short_name.hpp"
 #include "vfs/names.hpp"
 #include "vfs/samba_xattr.hpp"
 #include "vfs/test_support.hpp"
@@ -532,6 +533,22 @@ TEST_F(Posix, ZeroedRangesOfASparseFileAreNotAllocated) {
   EXPECT_EQ(file->facts()->size_bytes, data.size());
   ASSERT_TRUE(file->set_sparse(kRoot, false));
   EXPECT_FALSE(file->facts()->attributes & 0x200U);
+}
+
+TEST_F(Posix, AFileIsFoundByItsShortNameAndMadeAgainByIt) {
+  const std::string name = "A rather long name.text";
+  const std::string short_name = ports::short_name_of(name);
+  ASSERT_TRUE(backend_->create(kRoot, name, false, 0));
+  const auto found = backend_->locate(kRoot, short_name);
+  ASSERT_TRUE(found);
+  EXPECT_EQ((*found)->located_path(), name);
+  EXPECT_EQ(status_of(backend_->create(kRoot, short_name, false, 0)),
+            NtStatus::ObjectNameCollision);
+  ASSERT_TRUE(backend_->remove(kRoot, short_name, (*found)->key(), false));
+  EXPECT_EQ(locate(name), NtStatus::ObjectNameNotFound);
+  const auto again = backend_->create(kRoot, short_name, false, 0);
+  ASSERT_TRUE(again);
+  EXPECT_EQ((*again)->located_path(), name) << "[MS-FSA] tunneling";
 }
 
 }  // namespace

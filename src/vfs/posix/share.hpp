@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -40,6 +41,25 @@ struct Share {
   [[nodiscard]] std::mutex& name_lock(const FileKey& directory) noexcept {
     return name_locks[hash_of(directory) % name_locks.size()];
   }
+
+  /// Names that went lately: a file that is made by such a one's short name gets the long one back
+  /// ([MS-FSA] 2.1.1.1, Volume.TunnelCacheList; 15 seconds). Bounded; a node's own.
+  struct Tunnel {
+    static constexpr std::size_t kNamesMax = 256;
+    static constexpr std::int64_t kSeconds = 15;
+    struct Gone {
+      FileKey directory;
+      std::string short_name;
+      std::string name;
+      std::int64_t at_seconds = 0;
+    };
+    std::mutex mutex;
+    std::deque<Gone> names;
+    void remember(const FileKey& directory, std::string_view name);
+    /// The long name; "" where there is none.
+    [[nodiscard]] std::string find(const FileKey& directory, std::string_view short_name);
+  };
+  Tunnel tunnel;
 
   std::mutex volumes_mutex;
   std::map<std::uint64_t, std::uint64_t> volumes;  ///< of mounts below the root, by st_dev
