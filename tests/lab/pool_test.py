@@ -127,6 +127,10 @@ class Pool(unittest.TestCase):
         scenario("lease_break", "10.77.0.1", "10.77.0.2")
         scenario("lease_break", "10.77.0.3", "10.77.0.1")
 
+    def test_a_change_through_one_node_reaches_a_watch_through_another(self):
+        scenario("change_notify", "10.77.0.1", "10.77.0.2")
+        scenario("change_notify", "10.77.0.3", POOL)
+
     def test_delete_on_close_agrees(self):
         scenario("delete_pending", "10.77.0.1", "10.77.0.3")
 

@@ -85,6 +85,24 @@ def lease_break(one, two):
         a.close(handle)
 
 
+def change_notify(one, two):
+    """What happens through one node is told to who watches through another."""
+    a, b = Client(one), Client(two)
+    name = fresh("watched")
+    _, folder, _, _ = a.open(name, access=READ, options=0x1)
+    stage("watching")
+    waiting = a.send(15, struct.pack("<HHI16sII", 32, 1, 4096, folder, 0x3, 0))
+    time.sleep(0.5)  # the other nodes hear that somebody watches
+    _, made, _, _ = b.open(name + "\\new", access=READ | WRITE)
+    answer = a.wait(waiting)
+    expect(answer["Status"], SUCCESS, "the watch's answer")
+    told = bytes(answer["Data"])
+    if "new".encode("utf-16le") not in told:
+        raise AssertionError("the answer does not name the new file: %r" % told)
+    expect(b.close(made), SUCCESS, "close")
+    expect(a.close(folder), SUCCESS, "close of the directory")
+
+
 def delete_pending(one, two):
     a, b = Client(one), Client(two)
     name = fresh("gone")
