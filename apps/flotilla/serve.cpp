@@ -138,7 +138,7 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
     config.server.guid = server_guid(machine_seed(config.server.server_name));
   }
 
-  const auto blocking = std::make_shared<runtime::ThreadBlockingPool>(2);
+  const auto blocking = std::make_shared<runtime::ThreadBlockingPool>();
   runtime::ShardGroup shards(config.threads);
   handlers::Server server({.config = config.server,
                            .node = self,
