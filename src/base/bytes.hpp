@@ -19,7 +19,8 @@ using ByteView = std::span<const std::uint8_t>;  ///< borrowed, valid as long as
 using MutableBytes = std::span<std::uint8_t>;
 using Bytes = std::vector<std::uint8_t>;
 
-static_assert(std::endian::native == std::endian::little, "load_le and store_le copy bytes as they are");
+static_assert(std::endian::native == std::endian::little,
+              "load_le and store_le copy bytes as they are");
 
 /// Loads a little-endian integer; `at` must have sizeof(T) readable bytes.
 template <class T>

@@ -5,8 +5,8 @@ namespace flotilla::detail {
 [[noreturn]] void check_failed(const char* expression, const char* file, int line) noexcept;
 }
 
-#define FLOTILLA_CHECK(expression)                                                    \
-  do {                                                                                \
-    if (!(expression)) [[unlikely]]                                                   \
-      ::flotilla::detail::check_failed(#expression, __FILE__, __LINE__);              \
+#define FLOTILLA_CHECK(expression)                                       \
+  do {                                                                   \
+    if (!(expression)) [[unlikely]]                                      \
+      ::flotilla::detail::check_failed(#expression, __FILE__, __LINE__); \
   } while (false)

@@ -23,15 +23,17 @@ class Id {
   Int raw_ = 0;
 };
 
-using NodeId = Id<struct NodeIdTag, std::uint32_t>;        ///< corosync's nodeid; 0 is nobody
-using Epoch = Id<struct EpochTag, std::uint64_t>;          ///< number of a view; grows, never reused
-using SessionId = Id<struct SessionIdTag, std::uint64_t>;  ///< [MS-SMB2] 3.3.1.8; unique in the pool
-using TreeId = Id<struct TreeIdTag, std::uint32_t>;        ///< [MS-SMB2] 3.3.1.9; unique in a session
+using NodeId = Id<struct NodeIdTag, std::uint32_t>;  ///< corosync's nodeid; 0 is nobody
+using Epoch = Id<struct EpochTag, std::uint64_t>;    ///< number of a view; grows, never reused
+using SessionId =
+    Id<struct SessionIdTag, std::uint64_t>;          ///< [MS-SMB2] 3.3.1.8; unique in the pool
+using TreeId = Id<struct TreeIdTag, std::uint32_t>;  ///< [MS-SMB2] 3.3.1.9; unique in a session
 using MessageId = Id<struct MessageIdTag, std::uint64_t>;
 using AsyncId = Id<struct AsyncIdTag, std::uint64_t>;
 using OpenId = Id<struct OpenIdTag, std::uint64_t>;  ///< one open, unique in the pool; 0 is none
 using RequestId = Id<struct RequestIdTag, std::uint64_t>;  ///< one engine command of one node
-using ConnectionId = Id<struct ConnectionIdTag, std::uint64_t>;  ///< a client's TCP connection on its front
+using ConnectionId =
+    Id<struct ConnectionIdTag, std::uint64_t>;  ///< a client's TCP connection on its front
 
 /// SMB2_FILEID, [MS-SMB2] 2.2.14.1. `persistent_id` is the OpenId's raw value.
 struct FileId {

@@ -8,8 +8,8 @@ namespace {
 
 void to_stderr(Level level, std::string_view line) {
   static constexpr const char* kNames[] = {"debug", "info", "warn", "error"};
-  std::fprintf(stderr, "%s: %.*s\n", kNames[static_cast<int>(level)],
-               static_cast<int>(line.size()), line.data());
+  std::fprintf(stderr, "%s: %.*s\n", kNames[static_cast<int>(level)], static_cast<int>(line.size()),
+               line.data());
 }
 
 std::atomic<Sink> sink_{&to_stderr};

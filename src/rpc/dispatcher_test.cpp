@@ -6,7 +6,7 @@
 
 #include "rpc/srvsvc_types.hpp"
 #include "rpc/win_error.hpp"
-#include "wire/test_vectors.hpp"
+#include "wire/testing/test_vectors.hpp"
 
 namespace flotilla::rpc {
 namespace {

@@ -1,7 +1,7 @@
 // [MS-FSCC]: chains, limits, sizes; Samba's answers decoded.
 #include <gtest/gtest.h>
 
-#include "wire/test_vectors.hpp"
+#include "wire/testing/test_vectors.hpp"
 
 namespace flotilla::wire {
 namespace {

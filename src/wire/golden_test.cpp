@@ -5,7 +5,7 @@
 #include <map>
 
 #include "wire/security_descriptor.hpp"
-#include "wire/test_vectors.hpp"
+#include "wire/testing/test_vectors.hpp"
 
 namespace flotilla::wire {
 namespace {

@@ -1,7 +1,7 @@
 // Frames, headers and compounds.
 #include <gtest/gtest.h>
 
-#include "wire/test_vectors.hpp"
+#include "wire/testing/test_vectors.hpp"
 
 namespace flotilla::wire {
 namespace {

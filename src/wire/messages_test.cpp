@@ -1,7 +1,7 @@
 // Properties of every SMB2 struct, and the shapes that golden messages do not show.
 #include <gtest/gtest.h>
 
-#include "wire/test_vectors.hpp"
+#include "wire/testing/test_vectors.hpp"
 
 namespace flotilla::wire {
 namespace {

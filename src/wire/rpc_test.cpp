@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "wire/ndr.hpp"
-#include "wire/test_vectors.hpp"
+#include "wire/testing/test_vectors.hpp"
 
 namespace flotilla::wire {
 namespace {

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "wire/security_descriptor.hpp"
-#include "wire/test_vectors.hpp"
+#include "wire/testing/test_vectors.hpp"
 #include "wire/utf16.hpp"
 
 namespace flotilla::wire {
