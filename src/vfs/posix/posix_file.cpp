@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
-#include <mutex>
 
 #include <algorithm>
 #include <cerrno>
@@ -179,7 +178,6 @@ class PosixFile final : public ports::BackendFile {
   FileKey key_;
   std::uint16_t mode_;
   bool made_here_ = false;
-  std::mutex writing_;
 };
 
 Status PosixFile::activate(const ports::Credentials& who, ports::DataAccess access) {
@@ -240,11 +238,6 @@ Result<std::optional<std::size_t>> PosixFile::try_read(std::uint64_t offset, Mut
 }
 
 Status PosixFile::write(std::uint64_t offset, ByteView from, bool through) {
-  // The kernel lets one writer at a time into a file; large writes wait here, where waiting is
-  // asleep, not spinning on the inode.
-  constexpr std::size_t kLargeBytes = 128 * 1024;
-  std::unique_lock one(writing_, std::defer_lock);
-  if (from.size() > kLargeBytes) one.lock();
   if (data() < 0) return fail(NtStatus::InvalidDeviceRequest);
   if (offset > kSizeMax || from.size() > kSizeMax - offset) return fail(NtStatus::DiskFull);
   std::size_t done = 0;
