@@ -28,7 +28,7 @@ inline Bytes from_hex(std::string_view hex) {
 }
 
 inline std::vector<Vector> load_vectors(const char* file) {
-  std::ifstream in(std::filesystem::path(__FILE__).parent_path() / "testdata" / file);
+  std::ifstream in(std::filesystem::path(__FILE__).parent_path().parent_path() / "testdata" / file);
   std::vector<Vector> out;
   for (std::string line; std::getline(in, line);) {
     if (line.empty() || line[0] == '#') continue;
