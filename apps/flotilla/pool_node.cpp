@@ -155,6 +155,7 @@ void PoolNode::Impl::on_view(const pool::View& view) {
     }
   } else if (!ours && address.held()) {
     if (auto dropped = address.drop(); !dropped) log::error("pool: {}", dropped.error());
+    clients->end_pool_address_clients();
     log::info("pool: this node gave {} away", config.address);
   }
 }
