@@ -71,6 +71,7 @@ void read_server(TomlTable table, AppConfig& config) {
     table.bad(*table.node("signing"), "signing", "\"enabled\" or \"required\"");
   }
   read_encryption(table, server.encryption);
+  table.flag("compression", server.compression);
   table.flag("multichannel", server.multichannel);
   table.flag("change_notify", server.change_notify);
   table.number("credits_max", server.credits_max, 32, 65535);
@@ -132,6 +133,7 @@ ports::ShareConfig read_share(TomlTable table, const toml::node& at) {
   table.text("comment", share.comment);
   table.flag("read_only", share.read_only);
   table.flag("hidden", share.hidden);
+  table.flag("compression", share.compression);
   table.texts("valid_users", share.valid_users);
   table.text("volume", share.volume);
   read_encryption(table, share.encryption);

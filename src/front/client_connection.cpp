@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "crypto/compression/message.hpp"
 #include "front/answers.hpp"
 #include "front/negotiate.hpp"
 #include "front/sockets.hpp"
@@ -16,7 +17,7 @@ namespace {
 
 /// Tags carry a verdict from a frame's head to its whole: kind in the high half, shard or node in
 /// the low one.
-enum class Kind : std::uint32_t { Negotiate, Smb1, Echo, Refuse, Local, Link };
+enum class Kind : std::uint32_t { Negotiate, Smb1, Echo, Refuse, Local, Link, Compressed };
 constexpr std::uint64_t tag_of(Kind kind, std::uint32_t which = 0) {
   return std::uint64_t{static_cast<std::uint32_t>(kind)} << 32 | which;
 }
@@ -87,7 +88,9 @@ FrameVerdict ClientConnection::on_frame_head(std::uint32_t size_bytes, ByteView 
       if (negotiated_ || smb1_answered_) return give_up("SMB1 message after NEGOTIATE");
       return take(Kind::Smb1);
     case wire::PacketKind::Compression:
-      return give_up("compressed message, but compression was not negotiated");
+      if (facts_.compression.empty())
+        return give_up("compressed message, but compression was not negotiated");
+      return take(Kind::Compressed);
     case wire::PacketKind::Unknown:
       break;
   }
@@ -228,6 +231,9 @@ void ClientConnection::on_frame(Bytes frame, std::uint64_t tag) {
     case Kind::Link:
       to_link(NodeId{which}, std::move(frame));
       break;
+    case Kind::Compressed:
+      decompress(frame);
+      break;
   }
   if (!ended_) hold_back_reading();
 }
@@ -259,6 +265,32 @@ void ClientConnection::negotiate(ByteView message, bool smb1) {
     message_ids_.start(facts_.next_message_id, 2 * core.config.credits_max + 1024);
   }
   socket_->send(std::move(answered->frame));
+}
+
+/// [MS-SMB2] 3.3.5.2.1.2 Decompressing the Message: then it goes where it would have gone. (What is
+/// compressed and sealed is the serving node's.)
+void ClientConnection::decompress(ByteView packet) {
+  const std::size_t bytes_max =
+      authenticated_ ? home_.core.frame_bytes_max() : kUnauthenticatedFrameBytesMax;
+  auto message = crypto::decompress_message(
+      packet, {facts_.compression, facts_.compression_chained}, bytes_max, wire::kFrameHeaderSize);
+  if (!message) {
+    end(message.error());
+    return;
+  }
+  const ByteView plain = ByteView(*message).subspan(wire::kFrameHeaderSize);
+  if (wire::kind_of(plain) != wire::PacketKind::Smb2) {
+    end("a compressed message that is no SMB2 message");
+    return;
+  }
+  FrameVerdict verdict = route_smb2(static_cast<std::uint32_t>(plain.size()), plain);
+  if (verdict.action == FrameVerdict::Action::End) {
+    end(verdict.reason);
+    return;
+  }
+  if (verdict.action == FrameVerdict::Action::Take)
+    message->erase(message->begin(), message->begin() + std::ptrdiff_t{wire::kFrameHeaderSize});
+  on_frame(std::move(*message), verdict.tag);
 }
 
 void ClientConnection::refuse(ByteView message) {

@@ -77,6 +77,7 @@ class ClientConnection final : public FrameOwner,
                                                std::uint32_t size_bytes);
   [[nodiscard]] LinkClient* link_to(NodeId node);
   void negotiate(ByteView message, bool smb1);
+  void decompress(ByteView packet);
   void refuse(ByteView message);
   void to_link(NodeId node, Bytes frame);
   [[nodiscard]] bool has_sessions_on(NodeId node) const;

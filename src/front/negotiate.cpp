@@ -27,6 +27,9 @@ struct Choice {
   std::uint16_t cipher = 0;
   bool signing_context = false;
   bool encryption_context = false;
+  std::vector<std::uint16_t> compression;  ///< best first
+  bool compression_context = false;
+  bool compression_chained = false;
 };
 
 wire::Smb2Header response_header(const wire::Smb2Header& request, NtStatus status) {
@@ -73,8 +76,31 @@ std::uint16_t signing_by_dialect(Dialect dialect) {
                                         : wire::SigningAlgorithm::HmacSha256);
 }
 
+/// [MS-SMB2] 3.3.5.4, SMB2_COMPRESSION_CAPABILITIES. Without chaining one algorithm is chosen:
+/// there are clients that take a longer list for none at all (Linux).
+NtStatus choose_compression(ByteView context, Choice& choice) {
+  const auto offered = wire::decode<wire::CompressionCapabilities>(context);
+  if (!offered || offered->compression_algorithms.empty()) return NtStatus::InvalidParameter;
+  static constexpr wire::CompressionAlgorithm kPreferred[] = {
+      wire::CompressionAlgorithm::Lz77, wire::CompressionAlgorithm::Lz77Huffman,
+      wire::CompressionAlgorithm::Lznt1, wire::CompressionAlgorithm::PatternV1};
+  choice.compression_context = true;
+  choice.compression_chained = (offered->flags & wire::CompressionCapabilities::kFlagChained) != 0;
+  for (const wire::CompressionAlgorithm algorithm : kPreferred) {
+    if (std::ranges::find(offered->compression_algorithms, algorithm) ==
+        offered->compression_algorithms.end())
+      continue;
+    if (!choice.compression_chained &&
+        (!choice.compression.empty() || algorithm == wire::CompressionAlgorithm::PatternV1))
+      continue;
+    choice.compression.push_back(static_cast<std::uint16_t>(algorithm));
+  }
+  return NtStatus::Success;
+}
+
 /// The negotiate contexts of 3.1.1. Success: `choice` is filled.
-NtStatus read_contexts(const wire::NegotiateRequest& request, bool encryption, Choice& choice) {
+NtStatus read_contexts(const wire::NegotiateRequest& request, bool encryption, bool compression,
+                       Choice& choice) {
   using Type = wire::NegotiateContextType;
   const auto& contexts = request.negotiate_contexts;
   // Exactly one preauthentication context, and at most one of each of the others.
@@ -105,6 +131,11 @@ NtStatus read_contexts(const wire::NegotiateRequest& request, bool encryption, C
       choice.cipher =
           chosen == offered->ciphers.end() ? std::uint16_t{0} : static_cast<std::uint16_t>(*chosen);
     }
+  }
+  if (const auto* context = wire::find_context(contexts, Type::CompressionCapabilities);
+      context != nullptr && compression) {
+    const NtStatus status = choose_compression(context->data, choice);
+    if (status != NtStatus::Success) return status;
   }
   if (const auto* context = wire::find_context(contexts, Type::SigningCapabilities)) {
     const auto offered = wire::decode<wire::SigningCapabilities>(context->data);
@@ -184,7 +215,8 @@ std::expected<NegotiateAnswer, std::string> answer_negotiate(ByteView message,
   choice.dialect = *dialect;
   choice.signing_algorithm = signing_by_dialect(*dialect);
   if (*dialect == Dialect::Smb311) {
-    if (const NtStatus status = read_contexts(*request, in.encryption, choice);
+    if (const NtStatus status =
+            read_contexts(*request, in.encryption, in.config->compression, choice);
         status != NtStatus::Success)
       return refuse(*header, status);
   }
@@ -195,6 +227,7 @@ std::expected<NegotiateAnswer, std::string> answer_negotiate(ByteView message,
   wire::NegotiateResponse response = response_for(*dialect, capabilities, in);
   Bytes preauth_data;
   Bytes encryption_data;
+  Bytes compression_data;
   Bytes signing_data;
   if (*dialect == Dialect::Smb311) {
     wire::PreauthIntegrityCapabilities preauth;
@@ -207,6 +240,17 @@ std::expected<NegotiateAnswer, std::string> answer_negotiate(ByteView message,
       encryption.ciphers = {static_cast<wire::Cipher>(choice.cipher)};
       encryption_data = wire::encoded(encryption);
       response.negotiate_contexts.push_back({encryption.kType, encryption_data});
+    }
+    if (choice.compression_context) {
+      wire::CompressionCapabilities compression;
+      if (choice.compression_chained) compression.flags = compression.kFlagChained;
+      for (const std::uint16_t algorithm : choice.compression)
+        compression.compression_algorithms.push_back(
+            static_cast<wire::CompressionAlgorithm>(algorithm));
+      if (choice.compression.empty())
+        compression.compression_algorithms = {wire::CompressionAlgorithm::None};
+      compression_data = wire::encoded(compression);
+      response.negotiate_contexts.push_back({compression.kType, compression_data});
     }
     if (choice.signing_context) {
       wire::SigningCapabilities signing;
@@ -224,6 +268,8 @@ std::expected<NegotiateAnswer, std::string> answer_negotiate(ByteView message,
   ports::ConnectionFacts& facts = answer.facts;
   facts.signing_algorithm = choice.signing_algorithm;
   facts.cipher = choice.cipher;
+  facts.compression = choice.compression;
+  facts.compression_chained = choice.compression_chained;
   facts.client_guid = request->client_guid;
   facts.client_capabilities = request->capabilities;
   facts.client_security_mode = request->security_mode;

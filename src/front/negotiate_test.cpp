@@ -21,6 +21,8 @@ struct Offer {
   std::vector<wire::HashAlgorithm> hashes{wire::HashAlgorithm::Sha512};
   std::vector<wire::SigningAlgorithm> signing;
   std::vector<wire::Cipher> ciphers;
+  std::vector<wire::CompressionAlgorithm> compression;
+  bool chained = false;
   int preauth_contexts = 1;
   std::uint32_t capabilities = 0x7F;
   std::uint64_t message_id = 0;
@@ -45,6 +47,10 @@ Bytes request_of(const Offer& offer) {
     request.negotiate_contexts.push_back({Type::SigningCapabilities, signing_data});
   if (!offer.ciphers.empty())
     request.negotiate_contexts.push_back({Type::EncryptionCapabilities, cipher_data});
+  const Bytes compression_data =
+      wire::encoded(wire::CompressionCapabilities{offer.chained ? 1U : 0U, offer.compression});
+  if (!offer.compression.empty())
+    request.negotiate_contexts.push_back({Type::CompressionCapabilities, compression_data});
   wire::Smb2Header header;
   header.command = wire::Command::Negotiate;
   header.credits = 31;
@@ -86,6 +92,38 @@ struct Fixture : testing::Test {
   }
 };
 using Negotiate = Fixture;
+
+TEST_F(Negotiate, CompressionIsAListWithChainsAndOneAlgorithmWithout_MsSmb2_3_3_5_4) {
+  using enum wire::CompressionAlgorithm;
+  struct Case {
+    std::vector<wire::CompressionAlgorithm> offered;
+    bool chained;
+    std::vector<std::uint16_t> want;
+  };
+  for (const Case& row :
+       {Case{{PatternV1, Lznt1, Lz77}, true, {2, 1, 4}}, Case{{PatternV1, Lznt1, Lz77}, false, {2}},
+        Case{{Lz4}, true, {}}, Case{{PatternV1}, false, {}}}) {
+    Offer offer;
+    offer.compression = row.offered;
+    offer.chained = row.chained;
+    const Answer got = answer(request_of(offer));
+    EXPECT_EQ(got.raw.facts.compression, row.want);
+    const auto* context =
+        wire::find_context(got.response.negotiate_contexts, Type::CompressionCapabilities);
+    ASSERT_NE(context, nullptr);
+    const auto said = wire::decode<wire::CompressionCapabilities>(context->data);
+    ASSERT_TRUE(said);
+    EXPECT_EQ(said->flags, row.chained ? 1U : 0U);
+    EXPECT_EQ(said->compression_algorithms.size(), row.want.empty() ? 1U : row.want.size());
+  }
+  config.compression = false;
+  Offer offer;
+  offer.compression = {Lz77};
+  const Answer got = answer(request_of(offer));
+  EXPECT_TRUE(got.raw.facts.compression.empty());
+  EXPECT_EQ(wire::find_context(got.response.negotiate_contexts, Type::CompressionCapabilities),
+            nullptr);
+}
 
 TEST_F(Negotiate, ChoosesTheGreatestCommonDialect_MsSmb2_3_3_5_4) {
   struct Row {

@@ -21,6 +21,9 @@ namespace {
 /// What a client may send before it is somebody: a SESSION_SETUP with a ticket in it.
 constexpr std::size_t kUnauthenticatedFrameMax = 80U * 1024;
 
+/// [MS-SMB2] 3.3.5.2.1.2: 256 and the header, beyond the largest READ, WRITE and QUERY.
+constexpr std::size_t kCompressedHeadersMax = 256 + wire::kCompressionTransformHeaderSize;
+
 Bytes new_reply() { return Bytes(kBodyOffset); }
 
 void append_error_body(Bytes& out) {
@@ -94,10 +97,11 @@ runtime::Task<void> ServerChannel::process(std::shared_ptr<ServerChannel> self, 
     case wire::PacketKind::Smb2:
       break;
     case wire::PacketKind::Transform: {
+      const auto header = wire::TransformHeader::decode(frame);
       const auto opened = self->unseal(frame, reply);
       if (!opened) co_return;
       messages = *opened;
-      sealed_by = wire::TransformHeader::decode(frame)->session_id;
+      sealed_by = header->session_id;
       break;
     }
     default:
@@ -152,6 +156,14 @@ runtime::Task<void> ServerChannel::process(std::shared_ptr<ServerChannel> self, 
     if (self->closed()) continue;  // later parts may still have something to undo
     self->finish(request, status);
   }
+  if (reply.compresses() && !reply.empty()) {
+    // `reply` lives as long as this coroutine, which waits for the call.
+    auto call = [&reply, self] {
+      reply.compress({self->facts_.compression, self->facts_.compression_chained});
+      return true;
+    };
+    (void)co_await offload(self->server_, self->executor_, false, std::move(call));
+  }
   if (!reply.empty() && self->sink_) self->sink_->send(reply.take());
   runtime::recycle_buffer(std::move(frame));
 }
@@ -189,7 +201,8 @@ runtime::Task<NtStatus> ServerChannel::carry_out(Request& request,
   co_return status;
 }
 
-/// [MS-SMB2] 3.3.5.2.1.1 Decrypting the Message.
+/// [MS-SMB2] 3.3.5.2.1.1 Decrypting the Message, 3.3.5.2.1.2 Decompressing the Message: `frame` is
+/// replaced where it was compressed too.
 std::optional<ByteView> ServerChannel::unseal(Bytes& frame, ReplyFrame& reply) {
   const auto header = wire::TransformHeader::decode(frame);
   const auto entry = header ? find_session(header->session_id) : nullptr;
@@ -204,11 +217,22 @@ std::optional<ByteView> ServerChannel::unseal(Bytes& frame, ReplyFrame& reply) {
     disconnect(opened.error());
     return std::nullopt;
   }
+  reply.seal_with(sealing);
+  if (wire::kind_of(*opened) == wire::PacketKind::Compression) {
+    auto plain =
+        crypto::decompress_message(*opened, {facts_.compression, facts_.compression_chained},
+                                   server_.config().transaction_bytes_max + kCompressedHeadersMax);
+    if (!plain) {
+      disconnect(plain.error());
+      return std::nullopt;
+    }
+    frame = std::move(*plain);
+    if (wire::kind_of(frame) == wire::PacketKind::Smb2) return frame;
+  }
   if (wire::kind_of(*opened) != wire::PacketKind::Smb2) {
     disconnect("a sealed message that is no SMB2 message");
     return std::nullopt;
   }
-  reply.seal_with(sealing);
   return *opened;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "handlers/channel.hpp"
 #include "handlers/file_call.hpp"
 #include "handlers/pipe.hpp"
 #include "runtime/buffer_cache.hpp"
@@ -13,6 +14,9 @@ namespace flotilla::handlers {
 namespace {
 
 constexpr std::size_t kDataAt = kBodyOffset + wire::ReadResponse::kFixedSize;
+
+/// What is smaller goes as it is: the frame would still be one packet.
+constexpr std::size_t kCompressBytesMin = 1024;
 
 void finish(Request& request, std::size_t data_bytes) {
   request.out.resize(kDataAt + data_bytes);
@@ -112,6 +116,10 @@ HandlerTask handle_read(Request& request) {
     co_return NtStatus::EndOfFile;
   }
   finish(request, got);
+  if ((read->flags & wire::read_flags::kRequestCompressed) != 0 &&
+      !request.channel->facts().compression.empty() && got >= kCompressBytesMin) {
+    request.reply->compress_from(kDataAt - kFramePrefixBytes);
+  }
   target->open->position = read->offset + got;  // [MS-FSA] 2.1.5.3: CurrentByteOffset
   request.server.read_bytes += got;
   co_return NtStatus::Success;

@@ -31,6 +31,14 @@ void ReplyFrame::append(Bytes out, std::shared_ptr<const crypto::Signer> signer)
   last_signer_ = std::move(signer);
 }
 
+void ReplyFrame::compress(const crypto::CompressionTerms& terms) {
+  sign_last();
+  const ByteView message = ByteView(frame_).subspan(kFramePrefixBytes);
+  Bytes small =
+      crypto::compress_message(message, std::exchange(plain_bytes_, 0), terms, kFramePrefixBytes);
+  if (!small.empty()) frame_ = std::move(small);
+}
+
 Bytes ReplyFrame::take() {
   sign_last();
   Bytes frame = std::exchange(frame_, {});

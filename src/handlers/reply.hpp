@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/bytes.hpp"
+#include "crypto/compression/message.hpp"
 #include "crypto/signing.hpp"
 #include "handlers/sealing.hpp"
 
@@ -18,6 +19,14 @@ class ReplyFrame {
   /// Everything that leaves from now on is sealed: the request was. Not null.
   void seal_with(std::shared_ptr<SessionSealing> sealing) { sealing_ = std::move(sealing); }
   [[nodiscard]] const std::shared_ptr<SessionSealing>& sealing() const noexcept { return sealing_; }
+  /// The frame that leaves next is compressed where that makes it smaller, but for its first
+  /// `plain_bytes`. Spec [MS-SMB2] 3.3.4.1.4 Encrypting the Message: compression comes before it
+  void compress_from(std::size_t plain_bytes) noexcept { plain_bytes_ = plain_bytes; }
+  /// Whether take() will take long: worth another thread.
+  [[nodiscard]] bool compresses() const noexcept { return plain_bytes_ != 0; }
+  /// Compresses what is there, signed; take() does not do it again. Touches nothing but this.
+  void compress(const crypto::CompressionTerms& terms);
+
   /// `out`: 4 bytes for the frame's length, a complete header, the body. `signer` null: unsigned.
   void append(Bytes out, std::shared_ptr<const crypto::Signer> signer);
   [[nodiscard]] bool empty() const noexcept { return frame_.empty(); }
@@ -29,6 +38,7 @@ class ReplyFrame {
 
   Bytes frame_;
   std::size_t last_at_ = 0;
+  std::size_t plain_bytes_ = 0;
   std::shared_ptr<const crypto::Signer> last_signer_;
   std::shared_ptr<SessionSealing> sealing_;
 };

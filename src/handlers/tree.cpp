@@ -111,6 +111,9 @@ HandlerTask handle_tree_connect(Request& request) {
   if (can_seal && sealing >= ports::EncryptionMode::Desired) {
     response.share_flags |= wire::share_flags::kEncryptData;
   }
+  if (share->config.compression && !request.channel->facts().compression.empty()) {
+    response.share_flags |= wire::share_flags::kCompressData;
+  }
   auto state = std::make_unique<TreeState>();
   state->share = share;
   tree->state = std::move(state);

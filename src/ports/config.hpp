@@ -25,6 +25,8 @@ struct ShareConfig {
   bool hidden = false;  ///< not listed by NetShareEnumAll (a name ending in $ is too)
   bool continuous_availability = false;  ///< issue about state
   EncryptionMode encryption = EncryptionMode::Off;
+  bool compression =
+      false;  ///< clients are told to ask for compressed reads and to compress writes
   std::vector<std::string> valid_users;  ///< empty: every authenticated user
   std::string volume;                    ///< overrides the derived volume identity
 };
@@ -40,8 +42,9 @@ struct ServerConfig {
   std::uint16_t dialect_max = 0x0311;
   SigningMode signing = SigningMode::Required;
   EncryptionMode encryption = EncryptionMode::Enabled;
-  bool multichannel = true;          ///< sessions may be bound to further connections
-  bool change_notify = true;         ///< false: CHANGE_NOTIFY is NotImplemented
+  bool compression = true;    ///< negotiated with clients that offer it; used where they ask for it
+  bool multichannel = true;   ///< sessions may be bound to further connections
+  bool change_notify = true;  ///< false: CHANGE_NOTIFY is NotImplemented
   std::uint32_t credits_max = 8192;  ///< per connection
   std::uint32_t transaction_bytes_max = 8U
                                         << 20;  ///< MaxTransact/Read/WriteSize (64 KiB for 2.0.2)

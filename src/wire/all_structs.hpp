@@ -41,20 +41,19 @@ using MessageTypes =
              SetInfoRequest, SetInfoResponse, ErrorResponse>;
 
 /// What is inside messages of [MS-SMB2] itself.
-using PayloadTypes =
-    TypeList<PreauthIntegrityCapabilities, EncryptionCapabilities, CompressionCapabilities,
-             NetnameNegotiateContextId, TransportCapabilities, SigningCapabilities,
-             DurableHandleRequest, DurableHandleResponse, DurableHandleReconnect,
-             DurableHandleRequestV2, DurableHandleResponseV2, DurableHandleReconnectV2,
-             AllocationSize, QueryMaximalAccessRequest, QueryMaximalAccessResponse, TimewarpToken,
-             QueryOnDiskIdResponse, LeaseContext, LeaseContextV2, AppInstanceIdContext,
-             AppInstanceVersion, ValidateNegotiateInfoRequest, ValidateNegotiateInfoResponse,
-             SrvCopychunkCopy, SrvCopychunkResponse, SrvRequestResumeKeyResponse, SrvSnapshotArray,
-             NetworkResiliencyRequest, PipeWaitRequest, ReparseDataBuffer,
-             SymbolicLinkReparseDataBuffer, FileZeroDataInformation, FileAllocatedRange,
-             FileSetSparseBuffer, CompressionFormat, DuplicateExtentsData, FileObjectIdBuffer,
-             FileLevelTrim, DfsReferralRequest, SymbolicLinkErrorResponse, BufferTooSmallErrorData,
-             Smb2Header, TransformHeader, CompressionTransformHeader>;
+using PayloadTypes = TypeList<
+    PreauthIntegrityCapabilities, EncryptionCapabilities, CompressionCapabilities,
+    CompressionPattern, NetnameNegotiateContextId, TransportCapabilities, SigningCapabilities,
+    DurableHandleRequest, DurableHandleResponse, DurableHandleReconnect, DurableHandleRequestV2,
+    DurableHandleResponseV2, DurableHandleReconnectV2, AllocationSize, QueryMaximalAccessRequest,
+    QueryMaximalAccessResponse, TimewarpToken, QueryOnDiskIdResponse, LeaseContext, LeaseContextV2,
+    AppInstanceIdContext, AppInstanceVersion, ValidateNegotiateInfoRequest,
+    ValidateNegotiateInfoResponse, SrvCopychunkCopy, SrvCopychunkResponse,
+    SrvRequestResumeKeyResponse, SrvSnapshotArray, NetworkResiliencyRequest, PipeWaitRequest,
+    ReparseDataBuffer, SymbolicLinkReparseDataBuffer, FileZeroDataInformation, FileAllocatedRange,
+    FileSetSparseBuffer, CompressionFormat, DuplicateExtentsData, FileObjectIdBuffer, FileLevelTrim,
+    DfsReferralRequest, SymbolicLinkErrorResponse, BufferTooSmallErrorData, Smb2Header,
+    TransformHeader, CompressionTransformHeader>;
 
 /// [MS-FSCC].
 using FsccTypes =

@@ -59,9 +59,19 @@ struct Fields<CompressionTransformHeader> : PayloadLayout {
   }
 };
 
+template <>
+struct Fields<CompressionPattern> : PayloadLayout {
+  static void visit(auto& v, auto& s) {
+    v.field("pattern", s.pattern);
+    v.reserved(3);
+    v.field("repetitions", s.repetitions);
+  }
+};
+
 FLOTILLA_WIRE_INSTANTIATE(Smb2Header);
 FLOTILLA_WIRE_INSTANTIATE(TransformHeader);
 FLOTILLA_WIRE_INSTANTIATE(CompressionTransformHeader);
+FLOTILLA_WIRE_INSTANTIATE(CompressionPattern);
 
 Wire<Smb2Header> Smb2Header::decode(ByteView message) noexcept {
   return wire::decode<Smb2Header>(message);

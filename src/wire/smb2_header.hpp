@@ -142,6 +142,11 @@ struct CompressionPayload {
   std::uint32_t original_payload_size = 0;  ///< on the wire for LZNT1, LZ77, LZ77+Huffman and LZ4
   ByteView data;                            ///< without OriginalPayloadSize
 };
+/// [MS-SMB2] 2.2.42.2.2 SMB2_COMPRESSION_PATTERN_PAYLOAD_V1: what a PatternV1 payload holds.
+struct CompressionPattern {
+  std::uint8_t pattern = 0;
+  std::uint32_t repetitions = 0;
+};
 struct CompressionChain {
   std::uint32_t original_compressed_segment_size = 0;
   std::vector<CompressionPayload> payloads;

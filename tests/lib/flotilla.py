@@ -39,13 +39,15 @@ def random_file(path, size):
 class Server:
     """A `flotilla serve` on 127.0.0.1; use it with `with`."""
 
-    def __init__(self, config="", extra=()):
+    def __init__(self, config="", extra=(), share=""):
+        """`config`: lines for [server], `share`: lines for the share."""
         self.dir = tempfile.mkdtemp(prefix="flotilla-e2e-", dir="/var/tmp")
         self.share = os.path.join(self.dir, "share")
         os.mkdir(self.share)
         self.port = free_port()
         self.log = os.path.join(self.dir, "log")
         self.config = config
+        self.share_config = share
         self.extra = list(extra)
         self.process = None
 
@@ -57,7 +59,8 @@ class Server:
         path = os.path.join(self.dir, "flotilla.toml")
         with open(path, "w", encoding="utf-8") as f:
             f.write('[server]\nusers_file = "%s"\nruntime_dir = "%s"\n%s\n[[share]]\nname = "data"\npath = "%s"\n'
-                    'comment = "the test share"\n' % (users, self.dir, self.config, self.share))
+                    'comment = "the test share"\n%s\n' % (users, self.dir, self.config, self.share,
+                                                            self.share_config))
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, "serve", "--config", path, "--listen", "127.0.0.1:%d" % self.port] + self.extra,

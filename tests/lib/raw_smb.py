@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 
+from Cryptodome.Cipher import AES
 from impacket import crypto, ntlm, spnego
 
 NEGOTIATE, SESSION_SETUP, LOGOFF, TREE_CONNECT, TREE_DISCONNECT, CREATE, CLOSE, FLUSH, READ, WRITE, LOCK, IOCTL, \
@@ -194,8 +195,17 @@ class Raw:
 
     # --- the way in
 
-    def negotiate(self, dialect=0x0210):
+    def negotiate(self, dialect=0x0210, compression=None, cipher=0):
+        """`compression`: (algorithms, chained) to offer; what was agreed on is in self.compression then. `cipher`: the
+        one to offer (2: AES-128-GCM)."""
         self.dialect = dialect
+        self.compression = ([], False)
+        more = []
+        if compression:
+            more.append((3, struct.pack("<HHI", len(compression[0]), 0, int(compression[1])) + b"".join(
+                struct.pack("<H", a) for a in compression[0])))
+        if cipher:
+            more.append((2, struct.pack("<HH", 1, cipher)))
         contexts = b""
         offset = 0
         if dialect == 0x0311:
@@ -203,9 +213,11 @@ class Raw:
             contexts = struct.pack("<HHI", 1, len(data), 0) + data
             signing = struct.pack("<HHI", 8, 4, 0) + struct.pack("<HH", 1, 1)  # AES-CMAC
             contexts += b"\0" * (-len(contexts) % 8) + signing
+            for kind, data in more:
+                contexts += b"\0" * (-len(contexts) % 8) + struct.pack("<HHI", kind, len(data), 0) + data
             offset = 64 + 40
         body = struct.pack("<HHHHI", 36, 1, 1, 0, 0x7F) + os.urandom(16) + struct.pack(
-            "<IHHH", offset, 2 if offset else 0, 0, dialect)
+            "<IHHH", offset, 2 + len(more) if offset else 0, 0, dialect)
         body += b"\0" * (offset - 64 - len(body) if offset else 0) + contexts
         made = self.message(NEGOTIATE, body)
         self.send_bytes(frame(made))
@@ -213,7 +225,19 @@ class Raw:
         if isinstance(answer, Answer):
             self.mix(made)
             self.mix(answer.raw)
+            if more and answer.status == SUCCESS:
+                self.read_contexts(answer.raw)
         return answer
+
+    def read_contexts(self, message):
+        count, at = struct.unpack_from("<H", message, 64 + 6)[0], struct.unpack_from("<I", message, 64 + 60)[0]
+        for _ in range(count):
+            kind, size = struct.unpack_from("<HH", message, at)
+            data = message[at + 8:at + 8 + size]
+            if kind == 3:
+                algorithms = struct.unpack_from("<%dH" % struct.unpack_from("<H", data)[0], data, 8)
+                self.compression = ([a for a in algorithms if a], bool(struct.unpack_from("<I", data, 4)[0] & 1))
+            at += 8 + size + -size % 8
 
     def mix(self, message):
         self.preauth = hashlib.sha512(self.preauth + message).digest()
@@ -260,6 +284,9 @@ class Raw:
         if self.dialect >= 0x300:
             label, context = (b"SMBSigningKey\0", self.preauth) if self.dialect == 0x311 else (
                 b"SMB2AESCMAC\0", b"SmbSign\0")
+            if self.dialect == 0x311:
+                self.sealing_keys = [crypto.KDF_CounterMode(key, name, context, 128)
+                                     for name in (b"SMBC2SCipherKey\0", b"SMBS2CCipherKey\0")]
             key = crypto.KDF_CounterMode(key, label, context, 128)
         self.key = key
         return SUCCESS
@@ -270,6 +297,21 @@ class Raw:
         if isinstance(got, Answer) and got.status == SUCCESS:
             self.tree = got.tree
         return got if isinstance(got, str) else got.status
+
+    # --- sealing, AES-128-GCM
+
+    def seal(self, message):
+        nonce = os.urandom(12)
+        tail = nonce + b"\0" * 4 + struct.pack("<IHHQ", len(message), 0, 1, self.session)
+        sealer = AES.new(self.sealing_keys[0], AES.MODE_GCM, nonce=nonce)
+        sealer.update(tail)
+        sealed, tag = sealer.encrypt_and_digest(message)
+        return b"\xfdSMB" + tag + tail + sealed
+
+    def unseal(self, packet):
+        opener = AES.new(self.sealing_keys[1], AES.MODE_GCM, nonce=packet[20:32])
+        opener.update(packet[20:52])
+        return opener.decrypt_and_verify(packet[52:], packet[4:20])
 
     # --- files
 
@@ -310,8 +352,8 @@ def flush_body(handle):
     return struct.pack("<HHI", 24, 0, 0) + handle
 
 
-def read_body(handle, offset, length, minimum=0):
-    return struct.pack("<HBBIQ", 49, 0x50, 0, length, offset) + handle + struct.pack("<IIIHHB", minimum, 0, 0, 0, 0, 0)
+def read_body(handle, offset, length, minimum=0, flags=0):
+    return struct.pack("<HBBIQ", 49, 0x50, flags, length, offset) + handle + struct.pack("<IIIHHB", minimum, 0, 0, 0, 0, 0)
 
 
 def write_body(handle, offset, data, data_offset=112, length=None):
