@@ -93,6 +93,7 @@ void read_server(TomlTable table, AppConfig& config) {
   table.number("durable_timeout_max_s", seconds, 1, 86400);
   server.durable_timeout_max = std::chrono::seconds(seconds);
   table.flag("leases", server.leases);
+  table.flag("torture_fsctls", server.torture_fsctls);
   table.number("threads", config.threads, 0, 255);
 
   std::vector<std::string> listens;

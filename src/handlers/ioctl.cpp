@@ -8,6 +8,7 @@
 #include "handlers/file_call.hpp"
 #include "handlers/pipe.hpp"
 #include "handlers/share_path.hpp"
+#include "handlers/torture_fsctls.hpp"
 #include "wire/fsctl.hpp"
 #include "wire/utf16.hpp"
 
@@ -376,6 +377,9 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
     case fsctl::kLmrRequestResiliency:
     case fsctl::kSrvReadHash:
       co_return NtStatus::NotSupported;
+    case torture_fsctl::kAsyncSleep:
+      if (request.server.torture() == nullptr) co_return NtStatus::InvalidDeviceRequest;
+      co_return co_await torture_sleep(request, ioctl, std::move(open));
     default:
       // Setting object ids and reparse points, trimming, offload, integrity: what the backend has
       // no word for ([MS-FSA] 2.1.5.10).
@@ -395,6 +399,7 @@ HandlerTask handle_ioctl(Request& request) {
       ioctl.input.size() > most) {
     co_return NtStatus::InvalidParameter;
   }
+  if (const auto status = torture_ioctl(request, ioctl)) co_return *status;
   if (const auto status = without_file(request, ioctl)) co_return *status;
   auto found = request.find_open(ioctl.file_id);
   if (!found) co_return found.error();

@@ -9,6 +9,7 @@
 #include "handlers/request.hpp"
 #include "handlers/session_channels.hpp"
 #include "handlers/session_table.hpp"
+#include "handlers/torture_fsctls.hpp"
 #include "wire/smb2.hpp"
 
 namespace flotilla::handlers {
@@ -173,10 +174,20 @@ void OpenLink::tell_client(session::Session& session, session::Open& open,
     wire::encode(body, frame);
   }
   SessionChannels& channels = channels_of(session);
-  const std::shared_ptr<ServerChannel> channel = channels.pick(channel_.lock());
+  // A lease is the client's, not a connection's.
+  const std::shared_ptr<ServerChannel> channel =
+      channels.pick(what.kind == coherence::CacheKind::Lease ? nullptr : channel_.lock());
   if (!channel) return;  // the session is about to end, and the open with it
   unanswered_.reset();
-  if (what.ack_required) unanswered_ = Unanswered{channel.get(), what};
+  if (what.ack_required) {
+    unanswered_ = Unanswered{channel.get(), what};
+    if (const TortureFsctls* const torture = server_.torture();
+        torture != nullptr && torture->is_unacked(channel->facts().id)) {
+      channel->executor().schedule_after(TortureFsctls::kUnackedTimeout, [channel] {
+        channel->disconnect("smbtorture asked for it: a break that nobody acknowledges");
+      });
+    }
+  }
   channel->send_notification(std::move(frame),
                              session.encrypt_data ? channels.sealing.get() : nullptr);
 }

@@ -6,6 +6,7 @@
 #include "handlers/channel.hpp"
 #include "handlers/file_call.hpp"
 #include "handlers/pipe.hpp"
+#include "handlers/torture_fsctls.hpp"
 #include "runtime/buffer_cache.hpp"
 #include "wire/read_write.hpp"
 
@@ -24,6 +25,7 @@ void finish(Request& request, std::size_t data_bytes) {
       std::span<std::uint8_t, wire::ReadResponse::kFixedSize>(request.out.data() + kBodyOffset,
                                                               wire::ReadResponse::kFixedSize),
       static_cast<std::uint32_t>(data_bytes));
+  if (request.channel->read_padding != 0) pad_read_data(request.out, request.channel->read_padding);
 }
 
 /// Room for `data_bytes` in the answer, from a frame that was sent before where there is one. What

@@ -9,6 +9,7 @@
 #include "handlers/open_state.hpp"
 #include "handlers/session_channels.hpp"
 #include "handlers/session_table.hpp"
+#include "handlers/torture_fsctls.hpp"
 
 namespace flotilla::handlers {
 
@@ -51,6 +52,7 @@ Server::Server(ServerParts parts)
       sessions_(std::make_unique<SessionTable>()),
       leases_(std::make_unique<LeaseIndex>()),
       durable_(std::make_shared<DurableOpens>(*this)) {
+  if (parts_.config.torture_fsctls) torture_ = std::make_unique<TortureFsctls>();
   ipc_.config.name = "IPC$";
   ipc_.config.comment = "IPC Service";
   ipc_.config.hidden = true;

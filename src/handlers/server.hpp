@@ -28,6 +28,7 @@ class SessionTable;  // handlers/session_table.hpp: all sessions of this node, f
 class LeaseIndex;    // handlers/lease_index.hpp: which file a client's lease key belongs to
 class DurableOpens;  // handlers/durable/durable_opens.hpp: opens that a client may name again
 class ServerChannel;
+class TortureFsctls;  // handlers/torture_fsctls.hpp: none but on test servers
 
 /// A share that is being served. Immutable after start.
 struct Share {
@@ -130,6 +131,8 @@ class Server final : public ports::ChannelServer {
   [[nodiscard]] SessionTable& sessions() noexcept { return *sessions_; }
   [[nodiscard]] LeaseIndex& leases() noexcept { return *leases_; }
   [[nodiscard]] DurableOpens& durable() noexcept { return *durable_; }
+  /// Null but on test servers.
+  [[nodiscard]] TortureFsctls* torture() const noexcept { return torture_.get(); }
   [[nodiscard]] OpenFiles& open_files() noexcept { return open_files_; }
   /// Nothing where the process has not said how to find them.
   [[nodiscard]] std::vector<InterfaceFacts> interfaces() const {
@@ -155,6 +158,7 @@ class Server final : public ports::ChannelServer {
   std::unique_ptr<NotifyHub> notify_;
   std::unique_ptr<SessionTable> sessions_;
   std::unique_ptr<LeaseIndex> leases_;
+  std::unique_ptr<TortureFsctls> torture_;
   OpenFiles open_files_;
   CloseElsewhere close_elsewhere_;
   std::shared_ptr<DurableOpens> durable_;

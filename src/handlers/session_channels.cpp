@@ -8,14 +8,14 @@ namespace flotilla::handlers {
 
 std::shared_ptr<ServerChannel> SessionChannels::pick(
     const std::shared_ptr<ServerChannel>& preferred) const {
-  std::shared_ptr<ServerChannel> last;
+  std::shared_ptr<ServerChannel> first;
   for (const auto& weak : list) {
     auto channel = weak.lock();
     if (!channel || channel->closed()) continue;
     if (channel == preferred) return channel;
-    last = std::move(channel);
+    if (!first) first = std::move(channel);
   }
-  return last;
+  return first;
 }
 
 bool SessionChannels::remove(const ServerChannel* channel) {

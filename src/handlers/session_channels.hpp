@@ -26,7 +26,7 @@ struct SessionChannels final : session::Attachment {
   std::shared_ptr<SessionSealing> sealing;  ///< null: the session cannot seal
   std::uint16_t cipher = 0;                 ///< Session.Connection.CipherId
 
-  /// A channel that lives: `preferred` if it is one of them, else the one that came last.
+  /// A channel that lives: `preferred` if it is one of them, else the one that came first.
   [[nodiscard]] std::shared_ptr<ServerChannel> pick(
       const std::shared_ptr<ServerChannel>& preferred) const;
   /// Takes `channel` out; true where none is left.

@@ -58,6 +58,7 @@ struct ServerConfig {
   std::uint32_t opens_max = 500000;
   std::uint32_t opens_per_session_max = 65536;
   bool leases = true;
+  bool torture_fsctls = false;  ///< smbtorture may make this server misbehave: tests only
   std::vector<ShareConfig> shares;
 };
 

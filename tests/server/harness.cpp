@@ -78,6 +78,7 @@ TestNode::TestNode(TestNodeOptions options) {
   handlers::ServerParts parts;
   parts.config.signing = options.signing;
   parts.config.encryption = options.encryption;
+  parts.config.torture_fsctls = options.torture_fsctls;
   parts.config.sessions_max = 8;
   parts.node = NodeId{1};
   pool::EmbeddedOptions engine_options;

@@ -44,6 +44,7 @@ struct TestNodeOptions {
   ports::EncryptionMode share_encryption = ports::EncryptionMode::Off;  ///< of "team"
   bool read_only_share = true;                                          ///< also serve "ro"
   std::chrono::milliseconds break_timeout{35000};
+  bool torture_fsctls = false;
 };
 
 /// Serves "data" and "ro" (the same files, read-only), and "team" for alice only.
