@@ -58,16 +58,42 @@ class Source {
     open.delete_on_close = (flags & 2) != 0;
     open.directory = (flags & 12) == 12;
     open.path = "f";
+    if (flag()) open.durability = durability();
     return open;
   }
+  Durability durability() {
+    Durability durability;
+    durability.kind = static_cast<DurableKind>(below(4));
+    durability.timeout = std::chrono::milliseconds{below(100)};
+    durability.create_guid.bytes[0] = static_cast<std::uint8_t>(below(3));
+    durability.app_instance.bytes[0] = static_cast<std::uint8_t>(below(2));
+    return durability;
+  }
+  std::vector<LockSequence> sequences() {
+    std::vector<LockSequence> all;
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      all.push_back({static_cast<std::uint8_t>(below(67)), static_cast<std::uint8_t>(below(16))});
+    }
+    return all;
+  }
+  KeptFile kept_file() {
+    KeptFile file{FileKey{1, below(2), 1}, below(9), "h", flag(), {}};
+    for (std::uint64_t i = below(3); i > 0; --i) {
+      KeptOpen kept{open_command(), NodeId{static_cast<std::uint32_t>(below(4))}, 7, {}, {}};
+      if (flag()) kept.locks.push_back(range());
+      kept.sequences = sequences();
+      file.opens.push_back(kept);
+    }
+    return file;
+  }
   Body body() {
-    switch (below(15)) {
+    switch (below(20)) {
       case 0:
         return Close{open()};
       case 1:
         return Unlinked{open(), flag()};
       case 2: {
-        Lock lock{open(), {}, flag(), flag()};
+        Lock lock{open(), {}, flag(), flag(), {static_cast<std::uint8_t>(below(67)), 3}};
         for (std::uint64_t i = below(4); i > 0; --i) lock.ranges.push_back(range());
         return lock;
       }
@@ -86,7 +112,8 @@ class Source {
       case 9:
         return RestrictionsKnown{below(64)};
       case 10: {
-        AssertOpen assertion{open_command(), static_cast<CacheRights>(below(8)), 1, flag(), {}};
+        AssertOpen assertion{open_command(), static_cast<CacheRights>(below(8)), 1, flag(), {},
+                             sequences()};
         if (flag()) assertion.locks.push_back(range());
         return assertion;
       }
@@ -94,6 +121,14 @@ class Source {
         return Tick{};
       case 12:
         return NodeGone{NodeId{static_cast<std::uint32_t>(below(4))}};
+      case 13:
+        return Detach{open()};
+      case 14:
+        return Reclaim{open(), client(), SessionId{below(3)}, SessionId{below(2)}};
+      case 15:
+        return UpdateKept{open(), durability()};
+      case 16:
+        return Restore{kept_file()};
       default:
         return open_command();
     }
@@ -137,6 +172,19 @@ void apply(FileTable& table, const Command& command, Outbox& out) {
   if (!wrong.empty()) std::abort();
 }
 
+/// What is kept of a file makes a new table keep the same, as far as it has no conflict in itself.
+void check_kept(const FileTable& table, const FileKey& key) {
+  const auto kept = table.kept(key);
+  if (!kept) return;
+  FileTable fresh;
+  Outbox out;
+  apply(fresh, {key, NodeId{1}, RequestId{1}, MonoTime{}, Restore{*kept}}, out);
+  for (const KeptOpen& open : kept->opens) {
+    FLOTILLA_CHECK(table.find({open.open.open, {}, {}, {}}).size() >= 1);
+    FLOTILLA_CHECK(fresh.find({open.open.open, {}, {}, {}}).size() >= 1);
+  }
+}
+
 void commands(ByteView input) {
   FileTable one{Limits{std::chrono::milliseconds{35}, 20, 30}};
   FileTable two{Limits{std::chrono::milliseconds{35}, 20, 30}};
@@ -162,6 +210,7 @@ void commands(ByteView input) {
       two.apply(known, more);
     }
     FLOTILLA_CHECK(one.encode_file(command.key) == two.encode_file(command.key));
+    check_kept(one, command.key);
   }
   FLOTILLA_CHECK(one.digest() == two.digest());
 }
@@ -190,7 +239,7 @@ void value(ByteView input, F decode) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const ByteView input{data + 1, size - 1};
-  switch (data[0] % 6) {
+  switch (data[0] % 8) {
     case 0:
       raw(input);
       break;
@@ -202,6 +251,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 3:
       value(input, decode_restrictions);
+      break;
+    case 4:
+      value(input, decode_kept_file);
+      break;
+    case 5:
+      value(input, decode_kept_found);
       break;
     default:
       commands(input);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coherence/kept.hpp"
 #include "coherence/share.hpp"
 
 namespace flotilla::coherence {
@@ -20,11 +21,12 @@ CacheRights reduced(CacheKind kind, CacheRights rights, CacheRights keep) noexce
   return to;
 }
 
-/// The open to notify through; nothing where no client has been told of this cache yet.
+/// The open to notify through; nothing where no client has been told of this cache yet, or none is
+/// there.
 const OpenId* notify_through(const FileState& file, const Cache& cache) {
   for (const OpenId& open : cache.opens) {
     const auto it = file.opens.find(open);
-    if (it != file.opens.end() && it->second.answered) return &open;
+    if (it != file.opens.end() && it->second.answered && !is_detached(it->second)) return &open;
   }
   return nullptr;
 }
@@ -52,6 +54,31 @@ void set_rights(Turn& turn, const CacheId& id, Cache& cache, CacheRights to) {
   turn.file.caches.erase(CacheId{id});
 }
 
+/// No client is there to be told. Durable opens that wait for theirs end; resilient and persistent
+/// ones keep what they have until they are told, or their time is over.
+/// Spec  [MS-SMB2] 3.3.4.6, 3.3.4.7: Open.Connection is NULL
+void take_from_absent(Turn& turn, const CacheId& id, CacheRights to) {
+  bool waits = false;
+  MonoTime deadline = turn.now;
+  const std::vector<OpenId> opens = turn.file.caches.at(id).opens;
+  for (const OpenId open : opens) {
+    if (!is_detached(turn.file.opens.at(open))) continue;
+    const Kept& kept = turn.file.kept.at(open);
+    if (kept.durability.kind == DurableKind::Durable && end_detached(turn, open)) continue;
+    waits = true;
+    deadline = std::max(deadline, kept.deadline);
+  }
+  const auto it = turn.file.caches.find(id);
+  if (it == turn.file.caches.end()) return;
+  Cache& cache = it->second;
+  if (!waits || cache.rights == kCacheRead) return set_rights(turn, it->first, cache, to);
+  ++cache.epoch;
+  turn.cachers_changed = turn.cachers_changed || (caches_reads(cache) && to == 0);
+  cache.breaking = cache.untold = true;
+  cache.offered = cache.required = to;
+  cache.deadline = deadline;
+}
+
 }  // namespace
 
 CacheId lease_id(const ClientGuid& client, const LeaseKey& key) noexcept {
@@ -75,7 +102,7 @@ void take_back(Turn& turn, const CacheId& id, CacheRights keep) {
     return;
   }
   if (notify_through(turn.file, cache) == nullptr) {
-    set_rights(turn, it->first, cache, to);
+    take_from_absent(turn, CacheId{id}, to);
     return;
   }
   ++cache.epoch;
@@ -201,7 +228,7 @@ Outcome acknowledge(Turn& turn, const AcknowledgeBreak& ack) {
   // An oplock whose holder answers nonsense is gone, so that nobody waits for it.
   const CacheRights kept = accepted ? valid_rights(ack.kept) : CacheRights{0};
   const CacheRights required = cache.required;
-  cache.breaking = false;
+  cache.breaking = cache.untold = false;
   cache.offered = 0;
   cache.required = 0;
   turn.look_again = true;

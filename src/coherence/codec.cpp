@@ -39,5 +39,11 @@ void encode(const Restrictions& what, Bytes& out) { encode_value(what, out); }
 std::optional<Restrictions> decode_restrictions(ByteReader& in) {
   return decode_value<Restrictions>(in);
 }
+void encode(const KeptFile& what, Bytes& out) { encode_value(what, out); }
+std::optional<KeptFile> decode_kept_file(ByteReader& in) { return decode_value<KeptFile>(in); }
+void encode(const KeptQuery& what, Bytes& out) { encode_value(what, out); }
+std::optional<KeptQuery> decode_kept_query(ByteReader& in) { return decode_value<KeptQuery>(in); }
+void encode(const KeptFound& what, Bytes& out) { encode_value(what, out); }
+std::optional<KeptFound> decode_kept_found(ByteReader& in) { return decode_value<KeptFound>(in); }
 
 }  // namespace flotilla::coherence

@@ -21,5 +21,11 @@ void encode(const Break& what, Bytes& out);
 [[nodiscard]] std::optional<Break> decode_break(ByteReader& in);
 void encode(const Restrictions& what, Bytes& out);
 [[nodiscard]] std::optional<Restrictions> decode_restrictions(ByteReader& in);
+void encode(const KeptFile& what, Bytes& out);
+[[nodiscard]] std::optional<KeptFile> decode_kept_file(ByteReader& in);
+void encode(const KeptQuery& what, Bytes& out);
+[[nodiscard]] std::optional<KeptQuery> decode_kept_query(ByteReader& in);
+void encode(const KeptFound& what, Bytes& out);
+[[nodiscard]] std::optional<KeptFound> decode_kept_found(ByteReader& in);
 
 }  // namespace flotilla::coherence

@@ -33,6 +33,10 @@ class Encoder {
     out_.u32(static_cast<std::uint32_t>(value.size()));
     out_.bytes(as_bytes(value));
   }
+  void blob(Bytes& value) {
+    out_.u32(static_cast<std::uint32_t>(value.size()));
+    out_.bytes(value);
+  }
   template <class T, class F>
   void list(std::vector<T>& values, std::size_t, F each) {
     out_.u32(static_cast<std::uint32_t>(values.size()));
@@ -66,6 +70,11 @@ class Decoder {
   void text(std::string& value) {
     const std::uint32_t size = in_.u32();
     value = std::string(as_text(in_.view(size)));
+  }
+  void blob(Bytes& value) {
+    const std::uint32_t size = in_.u32();
+    const ByteView bytes = in_.view(size);
+    value.assign(bytes.begin(), bytes.end());
   }
   template <class T, class F>
   void list(std::vector<T>& values, std::size_t element_size_min, F each) {
@@ -129,6 +138,24 @@ void visit(A& a, CacheKind& value) {
   value = static_cast<CacheKind>(raw);
 }
 
+template <class A>
+void visit(A& a, Bytes& value) {
+  a.blob(value);
+}
+template <class A>
+void visit(A& a, std::chrono::milliseconds& value) {
+  auto count = static_cast<std::int64_t>(value.count());
+  a.integer(count);
+  value = std::chrono::milliseconds{count};
+}
+template <class A>
+void visit(A& a, DurableKind& value) {
+  auto raw = static_cast<std::uint8_t>(value);
+  a.integer(raw);
+  if (raw > static_cast<std::uint8_t>(DurableKind::Persistent)) return a.fail();
+  value = static_cast<DurableKind>(raw);
+}
+
 template <class A, class... T>
 void all(A& a, T&... values) {
   (visit(a, values), ...);
@@ -160,10 +187,43 @@ void visit(A& a, Restrictions& v) {
   visit_list(a, v.locks, 25);
   visit_list(a, v.cachers, 40);
 }
+/// One byte where there is nothing to say, as of most opens.
+template <class A>
+void visit(A& a, Durability& v) {
+  bool present = v != Durability{};
+  visit(a, present);
+  if (!present) return;
+  all(a, v.kind, v.timeout, v.create_guid, v.app_instance, v.app_version_high, v.app_version_low,
+      v.passport);
+  if (v == Durability{}) a.fail();
+}
+template <class A>
+void visit(A& a, LockSequence& v) {
+  all(a, v.index, v.number);
+}
 template <class A>
 void visit(A& a, Open& v) {
   all(a, v.open, v.client, v.session, v.path, v.access, v.share, v.cache, v.directory, v.overwrites,
-      v.created, v.delete_on_close);
+      v.created, v.delete_on_close, v.durability);
+}
+template <class A>
+void visit(A& a, KeptOpen& v) {
+  all(a, v.open, v.holder, v.lease_epoch);
+  visit_list(a, v.locks, 17);
+  visit_list(a, v.sequences, 2);
+}
+template <class A>
+void visit(A& a, KeptFile& v) {
+  all(a, v.key, v.version, v.path, v.delete_pending);
+  visit_list(a, v.opens, 100);
+}
+template <class A>
+void visit(A& a, KeptQuery& v) {
+  all(a, v.open, v.client, v.create_guid, v.app_instance);
+}
+template <class A>
+void visit(A& a, KeptFound& v) {
+  all(a, v.key, v.what);
 }
 template <class A>
 void visit(A& a, Close& v) {
@@ -177,7 +237,7 @@ template <class A>
 void visit(A& a, Lock& v) {
   visit(a, v.open);
   visit_list(a, v.ranges, 17);
-  all(a, v.unlock, v.fail_immediately);
+  all(a, v.unlock, v.fail_immediately, v.sequence);
 }
 template <class A>
 void visit(A& a, Cancel& v) {
@@ -211,6 +271,23 @@ template <class A>
 void visit(A& a, AssertOpen& v) {
   all(a, v.open, v.held, v.lease_epoch, v.delete_pending);
   visit_list(a, v.locks, 17);
+  visit_list(a, v.sequences, 2);
+}
+template <class A>
+void visit(A& a, Detach& v) {
+  visit(a, v.open);
+}
+template <class A>
+void visit(A& a, Reclaim& v) {
+  all(a, v.open, v.client, v.session, v.former);
+}
+template <class A>
+void visit(A& a, UpdateKept& v) {
+  all(a, v.open, v.durability);
+}
+template <class A>
+void visit(A& a, Restore& v) {
+  visit(a, v.file);
 }
 template <class A>
 void visit(A&, Tick&) {}
@@ -231,6 +308,10 @@ void visit(A& a, Closed& v) {
 template <class A>
 void visit(A& a, BreakAcknowledged& v) {
   visit(a, v.rights);
+}
+template <class A>
+void visit(A& a, Reclaimed& v) {
+  all(a, v.what, v.delete_pending, v.restrictions, v.owes_break, v.owed.from, v.owed.to);
 }
 template <class A>
 void visit(A& a, Break& v) {

@@ -25,12 +25,30 @@ Open an_open() {
   return open;
 }
 
+Durability a_durability() {
+  Durability durability;
+  durability.kind = DurableKind::Persistent;
+  durability.timeout = std::chrono::seconds{60};
+  durability.create_guid.bytes[2] = 5;
+  durability.app_instance.bytes[7] = 6;
+  durability.app_version_high = 1;
+  durability.app_version_low = 2;
+  durability.passport = {1, 2, 3};
+  return durability;
+}
+
+KeptFile a_kept_file() {
+  KeptOpen kept{an_open(), NodeId{3}, 17, {{0, 10, true}}, {{1, 2}, {64, 15}}};
+  kept.open.durability = a_durability();
+  return {FileKey{1, 2, 3}, 9, "dir/x", true, {kept, kept}};
+}
+
 std::vector<Body> bodies() {
-  AssertOpen assertion{an_open(), 3, 18, true, {{0, 10, true}, {20, 0, false}}};
+  AssertOpen assertion{an_open(), 3, 18, true, {{0, 10, true}, {20, 0, false}}, {{5, 6}}};
   return {an_open(),
           Close{OpenId{1}},
           Unlinked{OpenId{1}, false},
-          Lock{OpenId{1}, {{1, 2, true}, {3, 4, false}}, false, true},
+          Lock{OpenId{1}, {{1, 2, true}, {3, 4, false}}, false, true, {7, 8}},
           Cancel{RequestId{5}},
           AcknowledgeBreak{OpenId{1}, {}, key_of(3), 1},
           SetDeletePending{OpenId{1}, true},
@@ -40,7 +58,11 @@ std::vector<Body> bodies() {
           RestrictionsKnown{77},
           assertion,
           Tick{},
-          NodeGone{NodeId{3}}};
+          NodeGone{NodeId{3}},
+          Detach{OpenId{1}},
+          Reclaim{OpenId{1}, {}, SessionId{2}, SessionId{3}},
+          UpdateKept{OpenId{1}, a_durability()},
+          Restore{a_kept_file()}};
 }
 
 Command command_of(Body body) {
@@ -55,7 +77,9 @@ std::vector<Outcome> outcomes() {
   return {{NtStatus::SharingViolation, {}},
           {NtStatus::Success, Opened{CacheKind::Lease, 7, 19, true, some_restrictions(), 2}},
           {NtStatus::Success, Closed{true, "x/y"}},
-          {NtStatus::Success, BreakAcknowledged{3}}};
+          {NtStatus::Success, BreakAcknowledged{3}},
+          {NtStatus::Success,
+           Reclaimed{a_kept_file().opens[0], true, some_restrictions(), true, {7, 3}}}};
 }
 
 TEST(Codec, Every_command_and_outcome_comes_back_as_it_was) {
@@ -84,6 +108,33 @@ TEST(Codec, Every_command_and_outcome_comes_back_as_it_was) {
   EXPECT_EQ(decode_break(in), what);
   EXPECT_EQ(decode_restrictions(in), some_restrictions());
   EXPECT_EQ(in.remaining(), 0U);
+}
+
+TEST(Codec, What_is_kept_and_asked_for_comes_back_as_it_was) {
+  Bytes bytes;
+  const KeptFile file = a_kept_file();
+  KeptQuery query;
+  query.client.bytes[0] = 1;
+  query.create_guid.bytes[1] = 2;
+  const KeptFound found{FileKey{4, 5, 6}, file.opens[0]};
+  encode(file, bytes);
+  encode(query, bytes);
+  encode(found, bytes);
+  ByteReader in{bytes};
+  EXPECT_EQ(decode_kept_file(in), file);
+  EXPECT_EQ(decode_kept_query(in), query);
+  EXPECT_EQ(decode_kept_found(in), found);
+  EXPECT_EQ(in.remaining(), 0U);
+}
+
+TEST(Codec, An_open_that_nobody_asks_for_again_costs_one_byte) {
+  Bytes plain;
+  encode(command_of(an_open()), plain);
+  Open durable = an_open();
+  durable.durability = a_durability();
+  Bytes more;
+  encode(command_of(durable), more);
+  EXPECT_EQ(more.size() - plain.size(), 1U + 8 + 16 + 16 + 8 + 8 + 4 + 3);
 }
 
 TEST(Codec, A_value_cut_short_anywhere_decodes_to_nothing) {
@@ -138,7 +189,7 @@ TEST(Codec, Bytes_of_a_command_are_pinned) {
   // A change here is a change of what nodes of one pool say to each other: kCommandVersion.
   Bytes bytes;
   encode(Command{FileKey{1, 2, 3}, NodeId{4}, RequestId{5}, MonoTime{6}, Close{OpenId{7}}}, bytes);
-  const Bytes expected = {1, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3,
+  const Bytes expected = {2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3,
                           0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0,
                           0, 6, 0, 0, 0, 0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0};
   EXPECT_EQ(bytes, expected);

@@ -2,6 +2,7 @@
 // between nodes: coherence/codec.hpp encodes it; a change of meaning is a new kCommandVersion.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -11,7 +12,7 @@
 
 namespace flotilla::coherence {
 
-inline constexpr std::uint16_t kCommandVersion = 1;
+inline constexpr std::uint16_t kCommandVersion = 2;
 
 /// A client opens the file. Waits while caching rights that conflict are being broken.
 /// Answer  Opened, or SharingViolation, DeletePending, InvalidParameter (lease key misuse),
@@ -37,7 +38,48 @@ struct Open {
   bool overwrites = false;
   bool created = false;
   bool delete_on_close = false;
+  Durability durability;  ///< as asked; Durable becomes None where H is not granted
   friend bool operator==(const Open&, const Open&) = default;
+};
+
+/// An open that survives its client, whole.
+/// `open`    as it is now: `path` is the file's, `cache` what it holds (of a lease that is being
+///           broken: what the break leaves), without the client's epoch
+/// `holder`  the node that has it for its client; zero while it waits for one
+struct KeptOpen {
+  Open open;
+  NodeId holder;
+  std::uint16_t lease_epoch = 0;
+  std::vector<LockRange> locks;         ///< in the order of their grants
+  std::vector<LockSequence> sequences;  ///< ascending by index
+  friend bool operator==(const KeptOpen&, const KeptOpen&) = default;
+};
+
+/// All that must survive of a file. Without opens: nothing, a copy may be dropped.
+/// `version`  grows with every change, under one owner and (by Restore) beyond
+struct KeptFile {
+  FileKey key;
+  std::uint64_t version = 0;
+  std::string path;
+  bool delete_pending = false;
+  std::vector<KeptOpen> opens;  ///< ascending by OpenId
+  friend bool operator==(const KeptFile&, const KeptFile&) = default;
+};
+
+/// Which opens somebody asks for: one of the three, the others zero. The second is the pair of
+/// `client` and `create_guid`.
+struct KeptQuery {
+  OpenId open;
+  ClientGuid client;
+  CreateGuid create_guid;
+  AppInstanceId app_instance;
+  friend bool operator==(const KeptQuery&, const KeptQuery&) = default;
+};
+/// An open that answers to a KeptQuery. Also one that would not survive, as long as it is there.
+struct KeptFound {
+  FileKey key;
+  KeptOpen what;
+  friend bool operator==(const KeptFound&, const KeptFound&) = default;
 };
 
 /// Ends an open; its locks and, with the last open of a lease, the lease go with it.
@@ -63,6 +105,7 @@ struct Lock {
   std::vector<LockRange> ranges;
   bool unlock = false;  ///< all elements unlock; on an error the earlier ones stay unlocked
   bool fail_immediately = false;  ///< false: one element that may wait
+  LockSequence sequence;          ///< written down with success where the open is a kept one
   friend bool operator==(const Lock&, const Lock&) = default;
 };
 
@@ -130,16 +173,61 @@ struct AssertOpen {
   std::uint16_t lease_epoch = 0;
   bool delete_pending = false;
   std::vector<LockRange> locks;
+  std::vector<LockSequence> sequences;
   friend bool operator==(const AssertOpen&, const AssertOpen&) = default;
 };
 
-/// Time passes: breaks past their deadline revoke their holders, then resume the waiters.
+/// The client of an open of `from` is lost: the open stays, with its locks and caching rights,
+/// belongs to no node, and waits for Reclaim until its time-out. Where nothing keeps it
+/// (DurableKind None, or H is gone or being broken) it is closed.
+/// Answer  Success where it stays; Closed where it does not; FileClosed where `from` has it not
+/// Spec    [MS-SMB2] 3.3.7.1 Handling Loss of a Connection
+struct Detach {
+  OpenId open;
+  friend bool operator==(const Detach&, const Detach&) = default;
+};
+
+/// The client of a detached open has come back, through `from`: from now on the open is there.
+/// Answer  Reclaimed; ObjectNameNotFound where it is unknown, another node's, or the lease of
+///         another client. The caller has checked who asks.
+/// `former`  the session that had it; an open that has not been detached yet is handed over from
+///           this one (the client says that it is gone). Zero: detached ones only.
+/// Effect    a node that still has the open is told to let it go (Revocation Moved), and the answer
+///           waits until its I/O has ended.
+/// Spec    [MS-SMB2] 3.3.5.9.7, 3.3.5.9.12
+struct Reclaim {
+  OpenId open;
+  ClientGuid client;
+  SessionId session;
+  SessionId former;
+  friend bool operator==(const Reclaim&, const Reclaim&) = default;
+};
+
+/// What keeps an open of `from`, or its passport, has changed.
+/// Answer  Success, FileClosed
+struct UpdateKept {
+  OpenId open;
+  Durability durability;
+  friend bool operator==(const UpdateKept&, const UpdateKept&) = default;
+};
+
+/// Takes in what was kept of the file, as opens that wait for their clients from now on. An open
+/// that the file has already, or that conflicts with one, is left out.
+/// Answer  Success; InvalidParameter where it is another file's
+struct Restore {
+  KeptFile file;
+  friend bool operator==(const Restore&, const Restore&) = default;
+};
+
+/// Time passes: breaks past their deadline revoke their holders, then resume the waiters; detached
+/// opens past theirs are closed.
 /// Answer  as NodeGone's, for an open that was revoked with its deletion
 struct Tick {
   friend bool operator==(const Tick&, const Tick&) = default;
 };
 
-/// Everything of `node` on this file goes: opens, locks, leases, waits, outstanding confirmations.
+/// Everything of `node` on this file goes: opens, locks, leases, waits, outstanding confirmations;
+/// opens that survive their client are detached.
 /// Answer  Success; Closed with `unlink` where a delete-pending file lost its last open with the
 ///         node: the submitter removes `path` and sends Unlinked. Where `request` is zero nobody
 ///         would, so the deletion is given up and the file stays.
@@ -148,9 +236,9 @@ struct NodeGone {
   friend bool operator==(const NodeGone&, const NodeGone&) = default;
 };
 
-using Body =
-    std::variant<Open, Close, Unlinked, Lock, Cancel, AcknowledgeBreak, SetDeletePending,
-                 BeginRename, Renamed, Modify, RestrictionsKnown, AssertOpen, Tick, NodeGone>;
+using Body = std::variant<Open, Close, Unlinked, Lock, Cancel, AcknowledgeBreak, SetDeletePending,
+                          BeginRename, Renamed, Modify, RestrictionsKnown, AssertOpen, Tick,
+                          NodeGone, Detach, Reclaim, UpdateKept, Restore>;
 
 /// `from`     the node that asks: replies, breaks and revocations about its opens go there
 /// `request`  names the command among those of `from`; zero where no answer is wanted
@@ -187,7 +275,23 @@ struct BreakAcknowledged {
   friend bool operator==(const BreakAcknowledged&, const BreakAcknowledged&) = default;
 };
 
-using Answer = std::variant<std::monostate, Opened, Closed, BreakAcknowledged>;
+/// `what`         holder is the one who asked; its Durability has the passport
+/// `owed`         where `owes_break`: a break that the client has not been told of. Whoever asked
+///                delivers it after its own answer; it must be acknowledged like any other.
+struct Reclaimed {
+  KeptOpen what;
+  bool delete_pending = false;
+  Restrictions restrictions;  ///< as in Opened
+  bool owes_break = false;
+  struct Break {
+    CacheRights from = 0;
+    CacheRights to = 0;
+    friend bool operator==(const Break&, const Break&) = default;
+  } owed;
+  friend bool operator==(const Reclaimed&, const Reclaimed&) = default;
+};
+
+using Answer = std::variant<std::monostate, Opened, Closed, BreakAcknowledged, Reclaimed>;
 
 struct Outcome {
   NtStatus status = NtStatus::Success;
@@ -211,8 +315,8 @@ struct Break {
   friend bool operator==(const Break&, const Break&) = default;
 };
 
-/// What `apply` sends out. Order of delivery: revocations, breaks, restrictions, pendings, replies;
-/// within a field the order of the vector.
+/// What `apply` sends out. `keep` is made safe before anything else leaves. Order of delivery:
+/// revocations, breaks, restrictions, pendings, replies; within a field the order of the vector.
 struct Outbox {
   struct Revocation {
     NodeId to;
@@ -238,6 +342,7 @@ struct Outbox {
     Outcome outcome;
   };
   FileKey key;
+  std::optional<KeptFile> keep;  ///< the kept part of the file, where this command changed it
   std::vector<Revocation> revocations;
   std::vector<BreakTo> breaks;
   std::vector<RestrictionsTo> restrictions;

@@ -11,8 +11,8 @@ void visit(A& a, CacheId& v) {
 }
 template <class A>
 void visit(A& a, Cache& v) {
-  all(a, v.kind, v.version, v.epoch, v.rights, v.offered, v.required, v.breaking, v.has_parent,
-      v.parent_key, v.deadline);
+  all(a, v.kind, v.version, v.epoch, v.rights, v.offered, v.required, v.breaking, v.untold,
+      v.has_parent, v.parent_key, v.deadline);
   visit_list(a, v.opens, 8);
 }
 template <class A>
@@ -20,6 +20,11 @@ void visit(A& a, OpenState& v) {
   all(a, v.node, v.client, v.session, v.access, v.share, v.directory, v.delete_on_close, v.answered,
       v.cached);
   visit(a, v.cache);
+}
+template <class A>
+void visit(A& a, Kept& v) {
+  all(a, v.durability, v.deadline, v.last_node);
+  visit_list(a, v.sequences, 2);
 }
 template <class A>
 void visit(A& a, Waiter& v) {
@@ -32,7 +37,7 @@ void visit(A& a, Awaited& v) {
 }
 template <class A>
 void visit(A& a, HeldReply& v) {
-  all(a, v.to, v.request, v.open);
+  all(a, v.to, v.request, v.open, v.reclaims);
   visit(a, v.outcome);
   a.list(v.missing, 12, [&](Awaited& awaited) { visit(a, awaited); });
 }
@@ -59,6 +64,7 @@ void encode_state(const FileState& file, Bytes& out) {
   auto& v = const_cast<FileState&>(file);  // read only, as in codec.cpp
   fields::visit(a, v.path);
   fields::visit_map(a, v.opens);
+  fields::visit_map(a, v.kept);
   fields::visit_map(a, v.caches);
   fields::visit_list(a, v.locks, 25);
   a.list(v.waiters, 1, [&](Waiter& waiter) { fields::visit(a, waiter); });

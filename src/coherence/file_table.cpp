@@ -5,7 +5,10 @@
 #include <type_traits>
 
 #include "coherence/caching.hpp"
+#include "coherence/codec.hpp"
 #include "coherence/deletion.hpp"
+#include "coherence/kept.hpp"
+#include "coherence/kept_index.hpp"
 #include "coherence/locks.hpp"
 #include "coherence/recovery.hpp"
 #include "coherence/turn.hpp"
@@ -24,6 +27,9 @@ struct Entry {
   FileState state;
   bool timed = false;
   MonoTime deadline;  ///< where `timed`: as the table's index has it
+  // What the last Outbox::keep said: version (0: none yet) and a digest of the rest.
+  std::uint64_t kept_version = 0;
+  std::uint64_t kept_digest = 0;
 };
 
 template <class... F>
@@ -40,7 +46,9 @@ struct FileTable::Impl {
   std::map<FileKey, Entry> files;
   std::set<std::pair<MonoTime, FileKey>> deadlines;
   std::map<LeaseName, FileKey> leases;
+  KeptIndex kept_index;
   std::uint64_t version_counter = 0;
+  std::uint64_t kept_counter = 0;
   std::size_t opens = 0;
 
   void carry_out(Turn& turn, const Command& command);
@@ -50,9 +58,19 @@ struct FileTable::Impl {
   void index_leases(const FileKey& key, const std::vector<LeaseName>& before,
                     const FileState& state);
   bool lease_elsewhere(const FileKey& key, const Open& body) const;
+  void publish_kept(const FileKey& key, Entry& entry, Outbox& out);
 };
 
 namespace {
+
+/// `bytes` is padded with zeros in place.
+std::uint64_t digest_of(Bytes& bytes, std::uint64_t digest = 0) {
+  bytes.resize((bytes.size() + 7) / 8 * 8);
+  for (std::size_t at = 0; at < bytes.size(); at += 8) {
+    digest = mix64(digest + 0x9E3779B97F4A7C15ULL + load_le<std::uint64_t>(bytes.data() + at));
+  }
+  return digest;
+}
 
 std::vector<LeaseName> leases_of(const FileState& state) {
   std::vector<LeaseName> names;
@@ -64,7 +82,8 @@ std::vector<LeaseName> leases_of(const FileState& state) {
 
 /// Whether the command can bring a file into being; all others find nothing.
 bool creates(const Body& body) {
-  return std::holds_alternative<Open>(body) || std::holds_alternative<AssertOpen>(body);
+  return std::holds_alternative<Open>(body) || std::holds_alternative<AssertOpen>(body) ||
+         std::holds_alternative<Restore>(body);
 }
 
 NtStatus status_where_unknown(const Body& body) {
@@ -77,6 +96,7 @@ NtStatus status_where_unknown(const Body& body) {
                         [](const BeginRename& body_in) {
                           return body_in.open.raw() == 0 ? NtStatus::Success : NtStatus::FileClosed;
                         },
+                        [](const Reclaim&) { return NtStatus::ObjectNameNotFound; },
                         [](const AcknowledgeBreak& ack) {
                           return ack.key.is_zero() ? NtStatus::FileClosed
                                                    : NtStatus::ObjectNameNotFound;
@@ -132,6 +152,7 @@ void FileTable::Impl::carry_out(Turn& turn, const Command& command) {
       Overload{
           [&](const Open& body) { open(turn, command, body); },
           [&](const Close& body) {
+            tell_holder(turn, from, body.open);
             if (!remove_open(turn, body.open)) return plain(NtStatus::FileClosed);
             Outcome outcome{NtStatus::Success, after_close(turn, from, body.open)};
             if (turn.locks_changed) return turn.reply_when_known(from, request, std::move(outcome));
@@ -177,6 +198,17 @@ void FileTable::Impl::carry_out(Turn& turn, const Command& command) {
             plain(NtStatus::Success);
           },
           [&](const AssertOpen& body) { turn.reply(from, request, assert_open(turn, from, body)); },
+          [&](const Detach& body) { turn.reply(from, request, detach(turn, from, body)); },
+          [&](const Reclaim& body) {
+            const NtStatus status = reclaim(turn, from, request, body);
+            if (status != NtStatus::Success) plain(status);
+          },
+          [&](const UpdateKept& body) { plain(update_kept(turn, from, body)); },
+          [&](const Restore& body) {
+            if (body.file.key != command.key) return plain(NtStatus::InvalidParameter);
+            kept_counter = std::max(kept_counter, body.file.version);
+            plain(restore(turn, body.file));
+          },
           [&](const Tick&) { lost(expire_breaks(turn, from, request.raw() != 0)); },
           [&](const NodeGone& body) { lost(node_gone(turn, body.node, from, request.raw() != 0)); },
       },
@@ -189,6 +221,11 @@ void FileTable::Impl::index_deadline(const FileKey& key, Entry& entry) {
   for (const auto& [id, cache] : entry.state.caches) {
     if (!cache.breaking) continue;
     if (!timed || cache.deadline < earliest) earliest = cache.deadline;
+    timed = true;
+  }
+  for (const auto& [id, kept] : entry.state.kept) {
+    if (!is_detached(entry.state.opens.at(id))) continue;
+    if (!timed || kept.deadline < earliest) earliest = kept.deadline;
     timed = true;
   }
   if (timed == entry.timed && (!timed || earliest == entry.deadline)) return;
@@ -225,14 +262,48 @@ void FileTable::apply(const Command& command, Outbox& out) {
   FileState& file = entry.state;
   const std::size_t opens_before = file.opens.size();
   const std::vector<LeaseName> leases_before = leases_of(file);
+  const std::vector<KeptName> names_before = kept_names(file);
   Turn turn{file, out, impl_->limits, command.now, impl_->version_counter, {}, {}, {}, {}, {}};
   impl_->carry_out(turn, command);
-  resume_waiters(turn);
+  do resume_waiters(turn);
+  while (end_forsaken(turn));
   settle(turn);
+  impl_->kept_index.update(command.key, names_before, kept_names(file));
+  impl_->publish_kept(command.key, entry, out);
   impl_->opens = impl_->opens - opens_before + file.opens.size();
   impl_->index_leases(command.key, leases_before, file);
   impl_->index_deadline(command.key, entry);
   if (file.empty()) impl_->files.erase(it);
+}
+
+void FileTable::Impl::publish_kept(const FileKey& key, Entry& entry, Outbox& out) {
+  if (entry.state.kept.empty() && entry.kept_version == 0) return;
+  KeptFile now = kept_file(key, entry.state);
+  if (now.opens.empty() && entry.kept_version == 0) return;
+  Bytes bytes;
+  encode(now, bytes);
+  const std::uint64_t digest = now.opens.empty() ? 0 : digest_of(bytes);
+  if (entry.kept_version != 0 && digest == entry.kept_digest) return;
+  now.version = ++kept_counter;
+  entry.kept_version = now.opens.empty() ? 0 : now.version;
+  entry.kept_digest = digest;
+  out.keep = std::move(now);
+}
+
+std::optional<KeptFile> FileTable::kept(const FileKey& key) const {
+  const auto it = impl_->files.find(key);
+  if (it == impl_->files.end() || it->second.kept_version == 0) return std::nullopt;
+  KeptFile file = kept_file(key, it->second.state);
+  file.version = it->second.kept_version;
+  return file;
+}
+
+std::vector<KeptFound> FileTable::find(const KeptQuery& query) const {
+  std::vector<KeptFound> found;
+  for (const auto& [open, key] : impl_->kept_index.find(query)) {
+    found.push_back({key, kept_open(impl_->files.at(key).state, open)});
+  }
+  return found;
 }
 
 std::optional<MonoTime> FileTable::next_deadline() const {
@@ -265,6 +336,7 @@ void FileTable::forget(const FileKey& key) {
   Entry& entry = it->second;
   impl_->opens -= entry.state.opens.size();
   impl_->index_leases(key, leases_of(entry.state), FileState{});
+  impl_->kept_index.update(key, kept_names(entry.state), {});
   if (entry.timed) impl_->deadlines.erase({entry.deadline, key});
   impl_->files.erase(it);
 }
@@ -286,11 +358,7 @@ std::uint64_t FileTable::digest() const {
   for (const auto& [key, entry] : impl_->files) {
     bytes.clear();
     encode_state(entry.state, bytes);
-    digest = mix64(digest + hash_of(key) + bytes.size());
-    bytes.resize((bytes.size() + 7) / 8 * 8);
-    for (std::size_t at = 0; at < bytes.size(); at += 8) {
-      digest = mix64(digest + 0x9E3779B97F4A7C15ULL + load_le<std::uint64_t>(bytes.data() + at));
-    }
+    digest = digest_of(bytes, mix64(digest + hash_of(key) + bytes.size()));
   }
   return digest;
 }

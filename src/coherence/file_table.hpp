@@ -35,7 +35,8 @@ class FileTable {
   /// invariant.
   void apply(const Command& command, Outbox& out);
 
-  /// The earliest break deadline of all files; nothing where no break is outstanding.
+  /// The earliest deadline of all files, of a break or of a detached open; nothing where none is
+  /// outstanding.
   [[nodiscard]] std::optional<MonoTime> next_deadline() const;
   /// Files with a deadline at or before `now`: the caller applies Tick to each.
   [[nodiscard]] std::vector<FileKey> due(MonoTime now) const;
@@ -45,6 +46,10 @@ class FileTable {
   [[nodiscard]] std::size_t open_count() const noexcept;
   /// Drops all state of a file without effects (its owner is now another node).
   void forget(const FileKey& key);
+  /// What must survive of the file, as the last Outbox::keep said it; nothing where none ever did.
+  [[nodiscard]] std::optional<KeptFile> kept(const FileKey& key) const;
+  /// The opens that answer to `query`, in order of OpenId.
+  [[nodiscard]] std::vector<KeptFound> find(const KeptQuery& query) const;
   /// The file's state as canonical bytes; empty where nothing is known. Equal bytes, equal state.
   [[nodiscard]] Bytes encode_file(const FileKey& key) const;
   /// xor-free digest over all files in key order.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coherence/caching.hpp"
+#include "coherence/kept.hpp"
 #include "coherence/locks.hpp"
 #include "coherence/share.hpp"
 
@@ -109,7 +110,7 @@ void check_waits(const FileState& file, std::vector<std::string>& wrong) {
     if (reply.missing.empty()) wrong.push_back("an answer is held back for nobody");
     if (reply.open.raw() == 0) continue;
     const auto it = file.opens.find(reply.open);
-    if (it == file.opens.end() || it->second.answered) {
+    if (it == file.opens.end() || it->second.answered != reply.reclaims) {
       wrong.push_back(name(reply.open) + " is held back but gone or answered");
     }
   }
@@ -121,6 +122,32 @@ void check_waits(const FileState& file, std::vector<std::string>& wrong) {
   }
 }
 
+void check_kept(const FileState& file, std::vector<std::string>& wrong) {
+  for (const auto& [open, kept] : file.kept) {
+    if (!file.opens.contains(open)) wrong.push_back(name(open) + " is gone but kept");
+    if (!std::is_sorted(kept.sequences.begin(), kept.sequences.end())) {
+      wrong.push_back(name(open) + ": lock sequences out of order");
+    }
+  }
+  for (const auto& [open, state] : file.opens) {
+    if (!is_detached(state)) continue;
+    const auto kept = file.kept.find(open);
+    if (kept == file.kept.end() || kept->second.durability.kind == DurableKind::None) {
+      wrong.push_back(name(open) + " has no client and nothing keeps it");
+    }
+    if (!state.answered) wrong.push_back(name(open) + " is detached before it was answered");
+    const bool waits =
+        std::any_of(file.waiters.begin(), file.waiters.end(), [&, id = open](const Waiter& waiter) {
+          const auto* const lock = std::get_if<Lock>(&waiter.what);
+          return lock != nullptr && lock->open == id;
+        });
+    if (waits) wrong.push_back(name(open) + " is detached and waits for a lock");
+  }
+  for (const auto& [id, cache] : file.caches) {
+    if (cache.untold && !cache.breaking) wrong.emplace_back("an untold break that is none");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> broken_invariants(const FileState& file) {
@@ -129,6 +156,7 @@ std::vector<std::string> broken_invariants(const FileState& file) {
   check_caches(file, wrong);
   check_locks(file, wrong);
   check_waits(file, wrong);
+  check_kept(file, wrong);
   if (file.unlinking && !file.opens.empty()) wrong.emplace_back("opened while it is unlinked");
   if (file.delete_pending && file.opens.empty() && !file.unlinking) {
     wrong.emplace_back("delete-pending with nobody to delete it");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coherence/caching.hpp"
+#include "coherence/kept.hpp"
 
 namespace flotilla::coherence {
 namespace {
@@ -49,6 +50,7 @@ Verdict try_lock(Turn& turn, NodeId from, RequestId request, const Lock& lock) {
   if (lock.unlock) {
     const NtStatus status = unlock(turn, lock);
     if (status != NtStatus::Success) return {false, status};
+    remember_sequence(file, lock.open, lock.sequence);
     turn.reply_when_known(from, request, {});
     return {};
   }
@@ -63,6 +65,7 @@ Verdict try_lock(Turn& turn, NodeId from, RequestId request, const Lock& lock) {
     return {true, NtStatus::Success};
   }
   turn.locks_changed = true;
+  remember_sequence(file, lock.open, lock.sequence);
   break_readers(turn, lock.open);
   turn.reply_when_known(from, request, {});
   return {};

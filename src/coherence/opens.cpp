@@ -3,6 +3,7 @@
 
 #include "coherence/caching.hpp"
 #include "coherence/deletion.hpp"
+#include "coherence/kept.hpp"
 #include "coherence/locks.hpp"
 #include "coherence/share.hpp"
 #include "coherence/turn.hpp"
@@ -85,12 +86,14 @@ Verdict try_open(Turn& turn, NodeId from, RequestId request, const Open& open, b
   // Who has waited for the open that took the file with it comes after the deletion.
   if (file.unlinking && again) return {true, NtStatus::Success};
   if (file.delete_pending || file.unlinking) return {false, NtStatus::DeletePending};
+  if (awaits_persistent(file)) return {false, NtStatus::FileNotAvailable};
   if (file.opens.size() >= turn.limits.opens_per_file_max) {
     return {false, NtStatus::InsufficientResources};
   }
   if (violates_sharing(file, open)) {
     if (break_handles(turn, own_cache(open))) return {true, NtStatus::Success};
-    return {false, NtStatus::SharingViolation};
+    // Those whose client is away may have gone at once.
+    if (violates_sharing(file, open)) return {false, NtStatus::SharingViolation};
   }
   if (break_for_open(turn, open, again)) return {true, NtStatus::Success};
   OpenState state;
@@ -104,6 +107,7 @@ Verdict try_open(Turn& turn, NodeId from, RequestId request, const Open& open, b
   if (file.path.empty() || open.created) file.path = open.path;
   file.opens.emplace(open.open, state);
   grant_cache(turn, open);
+  take_in_durability(turn, open.open, open.durability, {});
   turn.reply_opened(from, request, open.open);
   return {};
 }
@@ -118,15 +122,9 @@ bool remove_open(Turn& turn, OpenId open) {
   turn.locks_changed = turn.locks_changed || file.locks.size() != locks_before;
   leave_cache(turn, open, state);
   file.opens.erase(open);
+  file.kept.erase(open);
   turn.look_again = true;
-  // What waits through the open has nothing to wait for: [MS-SMB2] 3.3.5.14.2 for its locks.
-  std::erase_if(file.waiters, [&](const Waiter& waiter) {
-    if (open_of(waiter) != open) return false;
-    const bool lock = std::holds_alternative<Lock>(waiter.what);
-    turn.reply(waiter.from, waiter.request,
-               {lock ? NtStatus::RangeNotLocked : NtStatus::FileClosed, {}});
-    return true;
-  });
+  drop_waits(turn, open);
   const auto drop = [&](const HeldReply& reply) {
     if (reply.open != open) return false;
     turn.reply(reply.to, reply.request, {NtStatus::FileClosed, {}});
@@ -137,6 +135,17 @@ bool remove_open(Turn& turn, OpenId open) {
   if (state.delete_on_close) (void)break_handles(turn, state.cached ? state.cache : CacheId{});
   if (state.delete_on_close) file.delete_pending = true;
   return true;
+}
+
+/// What waits through the open has nothing to wait for: [MS-SMB2] 3.3.5.14.2 for its locks.
+void drop_waits(Turn& turn, OpenId open) {
+  std::erase_if(turn.file.waiters, [&](const Waiter& waiter) {
+    if (open_of(waiter) != open) return false;
+    const bool lock = std::holds_alternative<Lock>(waiter.what);
+    turn.reply(waiter.from, waiter.request,
+               {lock ? NtStatus::RangeNotLocked : NtStatus::FileClosed, {}});
+    return true;
+  });
 }
 
 void resume_waiters(Turn& turn) {

@@ -4,6 +4,7 @@
 
 #include "coherence/caching.hpp"
 #include "coherence/deletion.hpp"
+#include "coherence/kept.hpp"
 #include "coherence/locks.hpp"
 #include "coherence/share.hpp"
 
@@ -76,13 +77,39 @@ Closed lost_opens(Turn& turn, NodeId told_by, OpenId last, bool answer_wanted) {
   return {};
 }
 
-void revoke(Turn& turn, OpenId open, RevokeReason reason) {
-  const auto it = turn.file.opens.find(open);
-  if (it == turn.file.opens.end()) return;
-  const NodeId node = it->second.node;
-  turn.out.revocations.push_back({node, open, reason});
-  const auto at = std::lower_bound(turn.fenced.begin(), turn.fenced.end(), node);
-  if (at == turn.fenced.end() || *at != node) turn.fenced.insert(at, node);
+/// Whether there is room for one more open of the file, and nothing stands against it.
+bool fits(const Turn& turn, const AssertOpen& asserted) {
+  const FileState& file = turn.file;
+  return !file.unlinking && file.opens.size() < turn.limits.opens_per_file_max &&
+         file.locks.size() + asserted.locks.size() <= turn.limits.locks_per_file_max &&
+         !conflicts(file, asserted);
+}
+
+/// Makes the open as it was, of `node` (zero: detached).
+void take_in(Turn& turn, NodeId node, const AssertOpen& asserted) {
+  FileState& file = turn.file;
+  const Open& open = asserted.open;
+  OpenState state;
+  state.node = node;
+  state.client = open.client;
+  state.session = open.session;
+  state.access = open.access;
+  state.share = open.share;
+  state.directory = open.directory;
+  state.delete_on_close = open.delete_on_close;
+  state.answered = true;
+  if (file.path.empty()) file.path = open.path;
+  file.opens.emplace(open.open, state);
+  if (node.raw() != 0) file.nodes.try_emplace(node);
+  take_in_cache(turn, asserted);
+  take_in_durability(turn, open.open, open.durability, asserted.sequences);
+  for (const LockRange& range : asserted.locks) file.locks.push_back({open.open, range});
+  turn.locks_changed = turn.locks_changed || !asserted.locks.empty();
+}
+
+/// A copy of the open came before its holder's word: the copy goes, without consequences.
+void forget_copy(Turn& turn, OpenId open) {
+  turn.file.opens.at(open).delete_on_close = false;
   (void)remove_open(turn, open);
 }
 
@@ -92,29 +119,17 @@ Outcome assert_open(Turn& turn, NodeId from, const AssertOpen& asserted) {
   FileState& file = turn.file;
   const Open& open = asserted.open;
   if (open.open.raw() == 0) return {NtStatus::InvalidParameter, {}};
-  const auto known = file.opens.find(open.open);
+  auto known = file.opens.find(open.open);
+  if (known != file.opens.end() && is_detached(known->second)) {
+    forget_copy(turn, open.open);
+    known = file.opens.end();
+  }
   if (known == file.opens.end()) {
-    if (file.unlinking || file.opens.size() >= turn.limits.opens_per_file_max ||
-        file.locks.size() + asserted.locks.size() > turn.limits.locks_per_file_max ||
-        conflicts(file, asserted)) {
+    if (from.raw() == 0 || !fits(turn, asserted)) {
       turn.out.revocations.push_back({from, open.open, RevokeReason::ViewLost});
       return {NtStatus::SharingViolation, {}};
     }
-    OpenState state;
-    state.node = from;
-    state.client = open.client;
-    state.session = open.session;
-    state.access = open.access;
-    state.share = open.share;
-    state.directory = open.directory;
-    state.delete_on_close = open.delete_on_close;
-    state.answered = true;
-    if (file.path.empty()) file.path = open.path;
-    file.opens.emplace(open.open, state);
-    file.nodes.try_emplace(from);
-    take_in_cache(turn, asserted);
-    for (const LockRange& range : asserted.locks) file.locks.push_back({open.open, range});
-    turn.locks_changed = turn.locks_changed || !asserted.locks.empty();
+    take_in(turn, from, asserted);
     file.delete_pending = file.delete_pending || asserted.delete_pending;
   } else if (known->second.node != from) {
     return {NtStatus::InvalidParameter, {}};
@@ -132,6 +147,23 @@ Outcome assert_open(Turn& turn, NodeId from, const AssertOpen& asserted) {
   return {NtStatus::Success, std::move(opened)};
 }
 
+NtStatus restore(Turn& turn, const KeptFile& kept) {
+  FileState& file = turn.file;
+  if (file.path.empty()) file.path = kept.path;
+  for (const KeptOpen& copy : kept.opens) {
+    const OpenId id = copy.open.open;
+    const DurableKind kind = copy.open.durability.kind;
+    if (id.raw() == 0 || file.opens.contains(id) || kind == DurableKind::None) continue;
+    AssertOpen asserted{copy.open,  copy.open.cache.rights, copy.lease_epoch, false,
+                        copy.locks, copy.sequences};
+    asserted.open.path = kept.path;
+    if (!fits(turn, asserted)) continue;
+    take_in(turn, NodeId{}, asserted);
+    file.delete_pending = file.delete_pending || kept.delete_pending;
+  }
+  return NtStatus::Success;
+}
+
 Closed node_gone(Turn& turn, NodeId node, NodeId told_by, bool answer_wanted) {
   FileState& file = turn.file;
   std::erase_if(file.waiters, [&](const Waiter& waiter) { return waiter.from == node; });
@@ -141,14 +173,20 @@ Closed node_gone(Turn& turn, NodeId node, NodeId told_by, bool answer_wanted) {
     if (open.node == node) gone.push_back(id);
   }
   const bool was_unlinking = file.unlinking && file.unlink_node == node;
-  if (was_unlinking && gone.empty()) gone.push_back(file.unlink_open);
-  for (const OpenId open : gone) (void)remove_open(turn, open);
+  OpenId last = lose_client(turn, gone, false);
+  for (auto& [id, kept] : file.kept) {
+    if (kept.last_node == node) kept.last_node = NodeId{};
+  }
   confirm_gone(turn, node);
-  if (was_unlinking) file.unlinking = false;
-  return gone.empty() ? Closed{} : lost_opens(turn, told_by, gone.back(), answer_wanted);
+  if (was_unlinking) {
+    last = file.unlink_open;
+    file.unlinking = false;
+  }
+  return last.raw() == 0 ? Closed{} : lost_opens(turn, told_by, last, answer_wanted);
 }
 
 Closed expire_breaks(Turn& turn, NodeId told_by, bool answer_wanted) {
+  const OpenId away = expire_detached(turn);
   std::vector<CacheId> late;
   for (const auto& [id, cache] : turn.file.caches) {
     if (cache.breaking && cache.deadline <= turn.now) late.push_back(id);
@@ -157,30 +195,32 @@ Closed expire_breaks(Turn& turn, NodeId told_by, bool answer_wanted) {
   const bool wanted = std::any_of(waiters.begin(), waiters.end(), [](const Waiter& waiter) {
     return !std::holds_alternative<Lock>(waiter.what);
   });
-  OpenId last;
+  OpenId late_open;
   for (const CacheId& id : late) {
     const auto it = turn.file.caches.find(id);
     if (it == turn.file.caches.end()) continue;
     Cache& cache = it->second;
     if (wanted || (cache.rights & kCacheWrite) != 0) {
       const std::vector<OpenId> opens = cache.opens;
-      for (const OpenId open : opens) revoke(turn, open, RevokeReason::BreakTimedOut);
-      last = opens.back();
+      for (const OpenId open : opens) end_open(turn, open, RevokeReason::BreakTimedOut);
+      late_open = opens.back();
       continue;
     }
     cache.rights = cache.required;
-    cache.breaking = false;
+    cache.breaking = cache.untold = false;
     cache.offered = cache.required = 0;
     turn.cachers_changed = turn.look_again = true;
   }
-  if (last.raw() == 0) return {};
+  if (late_open.raw() == 0) {
+    return away.raw() == 0 ? Closed{} : lost_opens(turn, told_by, away, answer_wanted);
+  }
   // A holder that was slow once may come back at once: who waited for it gets nothing to break.
   for (Waiter& waiter : turn.file.waiters) {
     if (auto* const open = std::get_if<Open>(&waiter.what)) {
       open->cache.rights = open->cache.rights & kCacheRead;
     }
   }
-  return lost_opens(turn, told_by, last, answer_wanted);
+  return lost_opens(turn, told_by, away.raw() == 0 ? late_open : away, answer_wanted);
 }
 
 }  // namespace flotilla::coherence

@@ -9,7 +9,11 @@ namespace flotilla::coherence {
 /// revoked (ViewLost): such a pair is a bug or a node that missed a view.
 [[nodiscard]] Outcome assert_open(Turn& turn, NodeId from, const AssertOpen& asserted);
 
-/// Drops all that `node` has here; returns what is to be done about a delete-pending name.
+/// Takes in what was kept: opens that wait for their clients.
+[[nodiscard]] NtStatus restore(Turn& turn, const KeptFile& kept);
+
+/// Drops all that `node` has here but the opens that survive it; returns what is to be done about a
+/// delete-pending name.
 [[nodiscard]] Closed node_gone(Turn& turn, NodeId node, NodeId told_by, bool answer_wanted);
 
 /// Breaks past their deadline. While somebody waits, or written data may be held back, the holder's

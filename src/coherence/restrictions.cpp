@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "coherence/caching.hpp"
+#include "coherence/kept.hpp"
 #include "coherence/share.hpp"
 #include "coherence/turn.hpp"
 
@@ -18,7 +19,7 @@ void add(std::vector<NodeId>& nodes, NodeId node) {
 std::vector<NodeId> nodes_with_opens(const FileState& file, bool writers_only) {
   std::vector<NodeId> nodes;
   for (const auto& [id, open] : file.opens) {
-    if (!open.answered) continue;
+    if (!open.answered || is_detached(open)) continue;
     if (writers_only && (open.access & kChangesData) == 0) continue;
     add(nodes, open.node);
   }
@@ -30,7 +31,7 @@ std::vector<Awaited> wanted_by(const FileState& file, const HeldReply& reply) {
   const bool opened = reply.open.raw() != 0;
   const bool all_nodes = !opened;
   bool writers = !opened;
-  if (opened) {
+  if (opened && !reply.reclaims) {  // whose rights everybody knows already
     const OpenState& open = file.opens.at(reply.open);
     const auto cache = open.cached ? file.caches.find(open.cache) : file.caches.end();
     writers = cache != file.caches.end() && (cache->second.rights & kCacheRead) != 0;
@@ -69,9 +70,17 @@ void send(Turn& turn, HeldReply& reply) {
   const auto it = file.opens.find(reply.open);
   if (it == file.opens.end()) return;
   const bool first = std::none_of(file.opens.begin(), file.opens.end(), [&](const auto& entry) {
-    return entry.second.answered && entry.second.node == it->second.node;
+    return entry.first != reply.open && entry.second.answered &&
+           entry.second.node == it->second.node;
   });
-  turn.reply(reply.to, reply.request, opened_now(file, it->second));
+  if (reply.reclaims) {
+    Outcome outcome = reclaimed_now(turn, it->second.node, reply.open);
+    std::get<Reclaimed>(outcome.answer).restrictions = restrictions_of(file);
+    turn.reply(reply.to, reply.request, std::move(outcome));
+  } else {
+    decide_durability(file, reply.open);
+    turn.reply(reply.to, reply.request, opened_now(file, it->second));
+  }
   it->second.answered = true;
   if (!first) return;
   // The node's first open brings it all that there is to know.
@@ -143,9 +152,10 @@ void settle(Turn& turn) {
   // An Opened that left in the middle of the turn (a held one that somebody's confirmation, or a
   // node's end, released) must not bring less than the restrictions that go out ahead of it.
   for (Outbox::ReplyTo& reply : turn.out.replies) {
-    if (auto* opened = std::get_if<Opened>(&reply.outcome.answer)) {
-      if (opened->restrictions.version < file.version) opened->restrictions = restrictions_of(file);
-    }
+    Restrictions* told = nullptr;
+    if (auto* opened = std::get_if<Opened>(&reply.outcome.answer)) told = &opened->restrictions;
+    if (auto* back = std::get_if<Reclaimed>(&reply.outcome.answer)) told = &back->restrictions;
+    if (told != nullptr && told->version < file.version) *told = restrictions_of(file);
   }
   turn.answers.clear();
   turn.locks_changed = turn.cachers_changed = false;

@@ -26,6 +26,7 @@ struct CacheId {
 /// `breaking`  a break is out that must be acknowledged; then `offered` is what the client may keep
 ///             of it and `required` (a subset) what the conflict leaves it in the end
 /// `opens`     ascending; one for an oplock
+/// `untold`    of a break: no client was there to be told; who reclaims an open of it owes it that
 struct Cache {
   CacheKind kind = CacheKind::Oplock;
   std::uint8_t version = 0;
@@ -34,6 +35,7 @@ struct Cache {
   CacheRights offered = 0;
   CacheRights required = 0;
   bool breaking = false;
+  bool untold = false;
   bool has_parent = false;
   LeaseKey parent_key;
   MonoTime deadline;
@@ -41,6 +43,7 @@ struct Cache {
   friend bool operator==(const Cache&, const Cache&) = default;
 };
 
+/// `node`      zero: detached; it has no client now
 /// `answered`  Opened has left for the node; before that its client knows nothing of it
 struct OpenState {
   NodeId node;
@@ -54,6 +57,18 @@ struct OpenState {
   bool cached = false;
   CacheId cache;  ///< where `cached`
   friend bool operator==(const OpenState&, const OpenState&) = default;
+};
+
+/// What can be asked for again of an open, and what is kept beside it. docs/coherence.md, "Durable
+/// opens".
+/// `deadline`   of a detached open
+/// `last_node`  of a detached open: where it was, and may still be held for its client; zero else
+struct Kept {
+  Durability durability;
+  std::vector<LockSequence> sequences;  ///< ascending by index
+  MonoTime deadline;
+  NodeId last_node;
+  friend bool operator==(const Kept&, const Kept&) = default;
 };
 
 /// A command that waits for a client's acknowledgment or for a lock to go.
@@ -72,13 +87,15 @@ struct Awaited {
 };
 
 /// An answer that waits for the confirmations in `missing` (ascending, one for a node).
-/// `open`   not zero: an Opened, which is made out when it leaves
+/// `open`      not zero: an Opened, which is made out when it leaves
+/// `reclaims`  a Reclaimed instead: the client knows the open already
 struct HeldReply {
   NodeId to;
   RequestId request;
   OpenId open;
   Outcome outcome;
   std::vector<Awaited> missing;
+  bool reclaims = false;
   friend bool operator==(const HeldReply&, const HeldReply&) = default;
 };
 
@@ -94,6 +111,7 @@ struct NodeKnowledge {
 struct FileState {
   std::string path;
   std::map<OpenId, OpenState> opens;
+  std::map<OpenId, Kept> kept;  ///< those of `opens` with a Durability; mostly none
   std::map<CacheId, Cache> caches;
   std::vector<HeldLock> locks;  ///< in the order of their grants
   std::vector<Waiter> waiters;  ///< first come, first looked at

@@ -79,6 +79,7 @@ class Trace {
   std::map<std::string, RequestId> requests_;
   std::map<std::string, std::uint64_t> told_;
   std::set<std::string> manual_;
+  KeptFile kept_;  ///< as the last `keep` said it
   Words shown_;
 
   static NodeId node(const std::string& name) {
@@ -150,6 +151,15 @@ class Trace {
       command.cache.kind = CacheKind::Oplock;
       command.cache.rights = rights_of(oplock);
     }
+    if (const std::string kept = option(words, "keeps"); !kept.empty()) {
+      const Words parts = split(kept, ':');
+      command.durability.kind = parts[0] == "durable"     ? DurableKind::Durable
+                                : parts[0] == "resilient" ? DurableKind::Resilient
+                                                          : DurableKind::Persistent;
+      command.durability.timeout = std::chrono::milliseconds(std::stoll(parts.at(1)));
+      command.durability.passport = {7};
+    }
+    command.session = SessionId{std::stoull(option(words, "session", "0"))};
     command.overwrites = flag(words, "overwrite");
     command.delete_on_close = flag(words, "doc");
     command.directory = flag(words, "dir");
@@ -164,8 +174,14 @@ class Trace {
     } else if (what == "close") {
       apply(key_, from, label, Close{open(words.at(1))});
     } else if (what == "lock" || what == "unlock") {
-      Lock lock{open(words.at(1)), {}, what == "unlock", !flag(words, "wait")};
+      Lock lock{open(words.at(1)), {}, what == "unlock", !flag(words, "wait"), {}};
+      if (const std::string text = option(words, "seq"); !text.empty()) {
+        const Words parts = split(text, ':');
+        lock.sequence = {static_cast<std::uint8_t>(std::stoi(parts.at(0))),
+                         static_cast<std::uint8_t>(std::stoi(parts.at(1)))};
+      }
       for (std::size_t i = 2; i + 1 < words.size(); i += 2) {
+        if (words[i].starts_with("seq=")) break;
         lock.ranges.push_back(range(words[i], words[i + 1]));
       }
       apply(key_, from, label, lock);
@@ -201,9 +217,31 @@ class Trace {
         assertion.locks.push_back(range("ex", text));
       }
       apply(key_, from, label, assertion);
+    } else if (what == "lose") {
+      apply(key_, from, label, Detach{open(words.at(1))});
+    } else if (what == "reclaim") {
+      apply(key_, from, label,
+            Reclaim{open(words.at(1)), client(option(words, "client", "c" + from.substr(1))),
+                    SessionId{99}, SessionId{std::stoull(option(words, "former", "0"))}});
+    } else if (what == "keeps") {
+      Durability durability;
+      durability.kind = DurableKind::Resilient;
+      durability.timeout = std::chrono::milliseconds(std::stoll(words.at(2)));
+      apply(key_, from, label, UpdateKept{open(words.at(1)), durability});
+    } else if (what == "restart") {
+      // Another daemon, that finds only what was kept.
+      table_ = FileTable{};
+      apply(key_, from, label, Restore{kept_});
     } else {
       ADD_FAILURE() << "unknown verb " << what;
     }
+  }
+
+  static std::string reason(RevokeReason reason) {
+    return reason == RevokeReason::Moved       ? " moved"
+           : reason == RevokeReason::Expired   ? " expired"
+           : reason == RevokeReason::Displaced ? " displaced"
+                                               : "";
   }
 
   static std::string outcome_text(const Outcome& outcome) {
@@ -221,6 +259,15 @@ class Trace {
       text = closed->unlink ? "closed, unlink " + closed->path : "closed";
     } else if (const auto* const held = std::get_if<BreakAcknowledged>(&outcome.answer)) {
       text = "holds " + rights_text(held->rights);
+    } else if (const auto* const back = std::get_if<Reclaimed>(&outcome.answer)) {
+      text = "reclaimed " + back->what.open.path + " " + rights_text(back->what.open.cache.rights) +
+             " locks=" + std::to_string(back->what.locks.size());
+      for (const LockSequence sequence : back->what.sequences) {
+        text += " seq=" + std::to_string(sequence.index) + "/" + std::to_string(sequence.number);
+      }
+      if (back->owes_break) {
+        text += " owed " + rights_text(back->owed.from) + "->" + rights_text(back->owed.to);
+      }
     }
     return text;
   }
@@ -244,8 +291,23 @@ class Trace {
   }
 
   void show(const Outbox& out) {
+    if (out.keep) {
+      EXPECT_TRUE(out.keep->version > kept_.version);
+      kept_ = *out.keep;
+      std::string text = "keep" + std::string(kept_.delete_pending ? " deleting" : "");
+      for (const KeptOpen& kept : kept_.opens) {
+        text += " " + name(kept.open.open) + "@" +
+                (kept.holder == NodeId{} ? "-" : n(kept.holder)) + ":" +
+                rights_text(kept.open.cache.rights);
+        if (!kept.locks.empty()) text += ":locks=" + std::to_string(kept.locks.size());
+        for (const LockSequence sequence : kept.sequences) {
+          text += ":seq=" + std::to_string(sequence.index) + "/" + std::to_string(sequence.number);
+        }
+      }
+      shown_.push_back(kept_.opens.empty() ? "keep nothing" : text);
+    }
     for (const auto& item : out.revocations) {
-      shown_.push_back("revoke " + n(item.to) + " " + name(item.open));
+      shown_.push_back("revoke " + n(item.to) + " " + name(item.open) + reason(item.reason));
     }
     for (const auto& item : out.breaks) {
       const Break& what = item.what;

@@ -27,11 +27,11 @@ struct Turn {
   }
   /// Answers when every node with an open knows the restrictions of this turn.
   void reply_when_known(NodeId to, RequestId request, Outcome outcome) {
-    answers.push_back({to, request, OpenId{}, std::move(outcome), {}});
+    answers.push_back({to, request, OpenId{}, std::move(outcome), {}, false});
   }
   /// Answers an open that is in the state now; what it holds is read when the answer leaves.
   void reply_opened(NodeId to, RequestId request, OpenId open) {
-    answers.push_back({to, request, open, Outcome{}, {}});
+    answers.push_back({to, request, open, Outcome{}, {}, false});
   }
 };
 
@@ -49,6 +49,8 @@ struct Verdict {
 /// Takes an open out of the file with its locks, its part of a lease and what waits through it.
 /// Returns false where it is unknown. Sets delete_pending where it was opened to delete on close.
 bool remove_open(Turn& turn, OpenId open);
+/// Ends what waits through the open, which stays.
+void drop_waits(Turn& turn, OpenId open);
 /// Looks at every waiter in order of arrival until none of them moves.
 void resume_waiters(Turn& turn);
 

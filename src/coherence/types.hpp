@@ -2,6 +2,7 @@
 // is replicated outlives a dialect.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -83,7 +84,47 @@ struct Restrictions {
   friend bool operator==(const Restrictions&, const Restrictions&) = default;
 };
 
+/// What keeps an open when its client is lost. [MS-SMB2] 3.3.1.10 IsDurable, IsResilient,
+/// IsPersistent. Durable ones only while their batch oplock, or their lease's H, is held.
+enum class DurableKind : std::uint8_t { None, Durable, Resilient, Persistent };
+
+/// By what an open can be named again, and for how long it waits for that. All of it zero for an
+/// open that nobody will ask for.
+/// `timeout`       how long it stays without a client
+/// `create_guid`   zero where the client named none (version 1)
+/// `passport`      the handler's own: all it needs to make the session's open anew on another node.
+///                 Never looked into here.
+struct Durability {
+  DurableKind kind = DurableKind::None;
+  std::chrono::milliseconds timeout{0};
+  CreateGuid create_guid;
+  AppInstanceId app_instance;
+  std::uint64_t app_version_high = 0;
+  std::uint64_t app_version_low = 0;
+  Bytes passport;
+  friend bool operator==(const Durability&, const Durability&) = default;
+};
+
+/// One bucket of Open.LockSequenceArray that is valid. [MS-SMB2] 3.3.1.10, 3.3.5.14
+/// `index` 1 to 64; 0: none.
+struct LockSequence {
+  std::uint8_t index = 0;
+  std::uint8_t number = 0;
+  friend auto operator<=>(const LockSequence&, const LockSequence&) = default;
+};
+
 /// Why an open has lost its rights.
-enum class RevokeReason : std::uint8_t { BreakTimedOut, NodeGone, ViewLost, Administrator };
+/// `Moved`      its client has reclaimed it through another node
+/// `Expired`    its client was away, and its time was over or somebody else wanted the file
+/// `Displaced`  closed through another node (another instance of its application took over)
+enum class RevokeReason : std::uint8_t {
+  BreakTimedOut,
+  NodeGone,
+  ViewLost,
+  Administrator,
+  Moved,
+  Expired,
+  Displaced
+};
 
 }  // namespace flotilla::coherence

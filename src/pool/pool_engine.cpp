@@ -122,9 +122,7 @@ struct PoolEngine::Impl final : MembershipEvents {
   }
 
   RequestId submit(const FileKey& key, coherence::Body body, ports::Completion completion) {
-    const auto* close = std::get_if<coherence::Close>(&body);
-    const RequestId request =
-        local.add_command(key, close != nullptr ? close->open : OpenId{}, std::move(completion));
+    const RequestId request = local.add_command(key, body, std::move(completion));
     if (!lease->valid() && !gives_up(body)) {
       local.refuse(key, request, NtStatus::DeviceNotReady);
       return request;
@@ -273,6 +271,29 @@ RequestId PoolEngine::open(const FileKey& key, coherence::Open command,
 RequestId PoolEngine::submit(const FileKey& key, coherence::Body body,
                              ports::Completion completion) {
   return impl_->submit(key, std::move(body), std::move(completion));
+}
+
+RequestId PoolEngine::reclaim(const FileKey& key, coherence::Reclaim command,
+                              std::shared_ptr<ports::OpenEvents> events,
+                              std::move_only_function<void(ports::OpenOutcome)> done) {
+  const RequestId request =
+      impl_->local.add_reclaim(key, command.open, std::move(events), std::move(done));
+  if (!serving()) {
+    impl_->local.refuse(key, request, NtStatus::DeviceNotReady);
+    return request;
+  }
+  impl_->run(LocalCommand{key, request, command});
+  return request;
+}
+
+void PoolEngine::find_kept(const coherence::KeptQuery& query,
+                           std::move_only_function<void(std::vector<coherence::KeptFound>)> done) {
+  std::vector<coherence::KeptFound> found;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    found = impl_->machine.table().find(query);
+  }
+  done(std::move(found));
 }
 
 void PoolEngine::cancel(const FileKey& key, RequestId request) {

@@ -69,6 +69,11 @@ class PoolEngine final : public ports::Engine {
                  std::shared_ptr<ports::OpenEvents> events,
                  std::move_only_function<void(ports::OpenOutcome)> done,
                  std::move_only_function<void()> pending) override;
+  RequestId reclaim(const FileKey& key, coherence::Reclaim command,
+                    std::shared_ptr<ports::OpenEvents> events,
+                    std::move_only_function<void(ports::OpenOutcome)> done) override;
+  void find_kept(const coherence::KeptQuery& query,
+                 std::move_only_function<void(std::vector<coherence::KeptFound>)> done) override;
   RequestId submit(const FileKey& key, coherence::Body body, ports::Completion completion) override;
   void cancel(const FileKey& key, RequestId request) override;
   [[nodiscard]] ports::EngineStatus status() const override;

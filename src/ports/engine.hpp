@@ -61,7 +61,21 @@ class Engine {
                          std::move_only_function<void(OpenOutcome)> done,
                          std::move_only_function<void()> pending) = 0;
 
-  /// Any other command about `key`. DeviceNotReady where this node may not serve.
+  /// Takes over an open that waits for its client: `events` and the gate are its new ones, as in
+  /// open(). The answer is Reclaimed. Do not Reclaim by submit().
+  virtual RequestId reclaim(const FileKey& key, coherence::Reclaim command,
+                            std::shared_ptr<OpenEvents> events,
+                            std::move_only_function<void(OpenOutcome)> done) = 0;
+
+  /// Which opens of the whole pool can be named so. For reconnects, replays and application
+  /// instances only: the pool asks every member. Members that do not answer are left out.
+  /// `done`  exactly once, on any thread
+  virtual void find_kept(const coherence::KeptQuery& query,
+                         std::move_only_function<void(std::vector<coherence::KeptFound>)> done) = 0;
+
+  /// Any other command about `key`. After a Detach that was answered Success the open's events and
+  /// gate stay as they are, until it is revoked, closed or reclaimed. DeviceNotReady where this
+  /// node may not serve.
   virtual RequestId submit(const FileKey& key, coherence::Body body, Completion completion) = 0;
 
   /// Asks that a waiting open or lock be given up; its own completion then says Cancelled, or what

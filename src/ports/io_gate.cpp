@@ -127,6 +127,11 @@ void IoGate::revoke(OpenId open, std::function<void()> drained) {
   drain(std::move(lock), std::move(drained));
 }
 
+void IoGate::readmit(OpenId open) {
+  const std::lock_guard lock(mutex_);
+  std::erase(revoked_, open);
+}
+
 void IoGate::reset_version() {
   const std::lock_guard guard{mutex_};
   restrictions_.version = 0;

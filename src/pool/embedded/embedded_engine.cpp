@@ -39,11 +39,29 @@ RequestId EmbeddedEngine::open(const FileKey& key, coherence::Open command,
   return request;
 }
 
+RequestId EmbeddedEngine::reclaim(const FileKey& key, coherence::Reclaim command,
+                                  std::shared_ptr<ports::OpenEvents> events,
+                                  std::move_only_function<void(ports::OpenOutcome)> done) {
+  const RequestId request =
+      local_.add_reclaim(key, command.open, std::move(events), std::move(done));
+  apply(key, request, command);
+  return request;
+}
+
+void EmbeddedEngine::find_kept(
+    const coherence::KeptQuery& query,
+    std::move_only_function<void(std::vector<coherence::KeptFound>)> done) {
+  std::vector<coherence::KeptFound> all;
+  for (const Partition& partition : partitions_) {
+    const std::lock_guard lock(partition.mutex);
+    for (auto& found : partition.table.find(query)) all.push_back(std::move(found));
+  }
+  done(std::move(all));
+}
+
 RequestId EmbeddedEngine::submit(const FileKey& key, coherence::Body body,
                                  ports::Completion completion) {
-  const auto* close = std::get_if<coherence::Close>(&body);
-  const RequestId request =
-      local_.add_command(key, close != nullptr ? close->open : OpenId{}, std::move(completion));
+  const RequestId request = local_.add_command(key, body, std::move(completion));
   apply(key, request, std::move(body));
   return request;
 }

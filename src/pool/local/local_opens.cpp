@@ -45,9 +45,28 @@ RequestId LocalOpens::add_open(const FileKey& key, OpenId open,
   return add(key, std::move(request));
 }
 
-RequestId LocalOpens::add_command(const FileKey& key, OpenId closes, ports::Completion completion) {
+RequestId LocalOpens::add_reclaim(const FileKey& key, OpenId open,
+                                  std::shared_ptr<ports::OpenEvents> events,
+                                  std::move_only_function<void(ports::OpenOutcome)> done) {
   Request request;
-  request.closes = closes;
+  request.open = open;
+  request.opened = std::move(done);
+  request.events = std::move(events);
+  request.reclaims = true;
+  {
+    Lane& lane = lanes_[lane_of(key)];
+    const std::lock_guard lock(lane.mutex);
+    request.new_here = !lane.opens.contains(open);
+    (void)register_open(lane, key, open, request.events);
+  }
+  return add(key, std::move(request));
+}
+
+RequestId LocalOpens::add_command(const FileKey& key, const coherence::Body& body,
+                                  ports::Completion completion) {
+  Request request;
+  if (const auto* close = std::get_if<coherence::Close>(&body)) request.closes = close->open;
+  if (const auto* detach = std::get_if<coherence::Detach>(&body)) request.detaches = detach->open;
   request.completion = std::move(completion);
   return add(key, std::move(request));
 }
@@ -100,6 +119,28 @@ std::shared_ptr<ports::IoGate> LocalOpens::forget_open(Lane& lane, OpenId open) 
   }
   if (lane.gates.size() > 64 + 2 * lane.opens.size()) {
     std::erase_if(lane.gates, [](const auto& it) { return it.second.gate.expired(); });
+  }
+  return gate;
+}
+
+std::shared_ptr<ports::IoGate> LocalOpens::register_open(
+    Lane& lane, const FileKey& key, OpenId open, std::shared_ptr<ports::OpenEvents> events) const {
+  Gate& entry = lane.gates[key];
+  std::shared_ptr<ports::IoGate> gate = entry.gate.lock();
+  if (!gate) {
+    gate = std::make_shared<ports::IoGate>(lease_);
+    entry.gate = gate;
+  }
+  // A gate that outlived its opens knows versions of an owner that may be another now.
+  if (entry.open_count == 0) {
+    gate->reset_version();
+    entry.known = {};
+  }
+  const auto [at, is_new] = lane.opens.try_emplace(open, Open{key, events, gate});
+  if (is_new) {
+    ++entry.open_count;
+  } else {
+    at->second.events = std::move(events);
   }
   return gate;
 }
@@ -196,24 +237,21 @@ void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverReply& effect) {
     request = std::move(at->second);
     lane.requests.erase(at);
     const auto* opened = std::get_if<coherence::Opened>(&effect.outcome.answer);
-    if (request.opened && effect.outcome.status == NtStatus::Success && opened != nullptr) {
+    const auto* back = std::get_if<coherence::Reclaimed>(&effect.outcome.answer);
+    const bool granted = effect.outcome.status == NtStatus::Success &&
+                         (request.reclaims ? back != nullptr : opened != nullptr);
+    if (request.opened && granted) {
+      gate = register_open(lane, key, request.open, request.events);
+      restrictions = request.reclaims ? back->restrictions : opened->restrictions;
       Gate& entry = lane.gates[key];
-      gate = entry.gate.lock();
-      if (!gate) {
-        gate = std::make_shared<ports::IoGate>(lease_);
-        entry.gate = gate;
-      }
-      // A gate that outlived its opens knows versions of an owner that may be another now.
-      if (entry.open_count == 0) {
-        gate->reset_version();
-        entry.known = {};
-      }
-      if (lane.opens.emplace(request.open, Open{key, request.events, gate}).second) {
-        ++entry.open_count;
-      }
-      if (opened->restrictions.version >= entry.known.version) entry.known = opened->restrictions;
-      restrictions = opened->restrictions;
+      if (restrictions.version >= entry.known.version) entry.known = restrictions;
+      if (request.reclaims) gate->readmit(request.open);
+    } else if (request.reclaims && request.new_here) {
+      closed_gate = forget_open(lane, request.open);
     }
+    const bool stays = effect.outcome.status == NtStatus::Success &&
+                       std::holds_alternative<std::monostate>(effect.outcome.answer);
+    if (request.detaches != OpenId{} && !stays) closed_gate = forget_open(lane, request.detaches);
     // Whatever the answer to a Close was, nobody will hear of this open again.
     if (request.closes != OpenId{}) closed_gate = forget_open(lane, request.closes);
   }

@@ -51,8 +51,13 @@ class LocalOpens {
                                    std::shared_ptr<ports::OpenEvents> events,
                                    std::move_only_function<void(ports::OpenOutcome)> done,
                                    std::move_only_function<void()> pending);
-  /// `closes`: the open that goes when this command succeeds; zero else.
-  [[nodiscard]] RequestId add_command(const FileKey& key, OpenId closes,
+  /// The same for an open that exists: its breaks and restrictions arrive from now on, and go to
+  /// nobody again if the request fails.
+  [[nodiscard]] RequestId add_reclaim(const FileKey& key, OpenId open,
+                                      std::shared_ptr<ports::OpenEvents> events,
+                                      std::move_only_function<void(ports::OpenOutcome)> done);
+  /// The open of a Close, or of a Detach that closed it, is forgotten with the answer.
+  [[nodiscard]] RequestId add_command(const FileKey& key, const coherence::Body& body,
                                       ports::Completion completion);
   /// Answers a request that was never submitted.
   void refuse(const FileKey& key, RequestId request, NtStatus status);
@@ -67,8 +72,11 @@ class LocalOpens {
 
  private:
   struct Request {
-    OpenId open;    ///< of an Open
-    OpenId closes;  ///< of a Close
+    OpenId open;      ///< of an Open or a Reclaim
+    OpenId closes;    ///< of a Close
+    OpenId detaches;  ///< of a Detach
+    bool reclaims = false;
+    bool new_here = false;  ///< of a Reclaim: the open was not known before it
     std::shared_ptr<ports::OpenEvents> events;
     std::move_only_function<void(ports::OpenOutcome)> opened;
     ports::Completion completion;
@@ -106,6 +114,8 @@ class LocalOpens {
   // With lane.mutex held; the gate goes with the result.
   static std::shared_ptr<ports::IoGate> forget_open(Lane& lane, OpenId open);
   static std::shared_ptr<ports::IoGate> gate_of(Lane& lane, const FileKey& key);
+  std::shared_ptr<ports::IoGate> register_open(Lane& lane, const FileKey& key, OpenId open,
+                                               std::shared_ptr<ports::OpenEvents> events) const;
 
   std::shared_ptr<const ports::ServeLease> lease_;
   Confirmed confirmed_;
