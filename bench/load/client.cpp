@@ -77,13 +77,13 @@ void Client::begin(wire::Command command) {
   header_.encode(out_);
 }
 
-void Client::finish(Done done) {
+void Client::finish(Waiting waiting) {
   if (signer_) signer_->sign(out_);
   if (hashing_) preauth_.add(out_);
   std::array<std::uint8_t, 4> length{};
   wire::encode_frame_length(static_cast<std::uint32_t>(out_.size()), length);
   out_.insert(out_.begin(), length.begin(), length.end());
-  waiting_.emplace(header_.message_id.raw(), std::move(done));
+  waiting_.emplace(header_.message_id.raw(), std::move(waiting));
   (void)send_all(fd_, out_);  // a connection that broke is seen by whoever reads
 }
 
@@ -111,15 +111,19 @@ bool Client::read_some() {
 
 void Client::take_frame(ByteView message) {
   const auto header = wire::Smb2Header::decode(message);
-  if (!header || header->nt_status() == NtStatus::Pending) return;
+  if (!header) return;
   const auto found = waiting_.find(header->message_id.raw());
-  if (found == waiting_.end()) return;  // a break: nobody here caches
+  if (found == waiting_.end()) return;  // a break: its open is closed by now
+  if (header->nt_status() == NtStatus::Pending) {
+    if (found->second.pending) found->second.pending();
+    return;
+  }
   const bool last = header->command == wire::Command::SessionSetup &&
                     header->nt_status() != NtStatus::MoreProcessingRequired;
   if (hashing_ && !last) preauth_.add(message);
   if (header->command == wire::Command::SessionSetup) session_ = header->session_id;
   if (header->command == wire::Command::TreeConnect) tree_ = header->tree_id;
-  const Done done = std::move(found->second);
+  const Done done = std::move(found->second.done);
   waiting_.erase(found);
   done(Answer{*header, message});
 }

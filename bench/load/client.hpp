@@ -42,12 +42,13 @@ class Client {
 
   [[nodiscard]] int fd() const noexcept { return fd_; }
 
-  /// Sends at once; `done` gets the final answer (interim ones are swallowed).
+  /// Sends at once; `done` gets the final answer, `pending` hears of an interim one.
   template <class Body>
-  void send(wire::Command command, const Body& body, Done done) {
+  void send(wire::Command command, const Body& body, Done done,
+            std::function<void()> pending = {}) {
     begin(command);
     wire::encode(body, out_);
-    finish(std::move(done));
+    finish({std::move(done), std::move(pending)});
   }
   /// Sends, and reads until the answer is there. `take` sees it.
   template <class Body>
@@ -73,7 +74,11 @@ class Client {
  private:
   explicit Client(int fd) : fd_(fd) {}
   void begin(wire::Command command);
-  void finish(Done done);
+  struct Waiting {
+    Done done;
+    std::function<void()> pending;
+  };
+  void finish(Waiting waiting);
   std::string log_in(const Target& target);
   NtStatus negotiate();
   void take_frame(ByteView message);
@@ -90,7 +95,7 @@ class Client {
   crypto::PreauthHash preauth_;
   crypto::SigningAlgorithm algorithm_ = crypto::SigningAlgorithm::AesCmac;
   std::unique_ptr<crypto::Signer> signer_;
-  std::unordered_map<std::uint64_t, Done> waiting_;
+  std::unordered_map<std::uint64_t, Waiting> waiting_;
 };
 
 /// CREATE of an existing file, or a new one, for reading and writing, shared with everybody.

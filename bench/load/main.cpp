@@ -81,6 +81,7 @@ struct Options {
   std::size_t depth = 1;
   std::size_t files = 16;
   bool leases = false;
+  bool eager = false;
   double seconds = 5;
 };
 
@@ -102,6 +103,7 @@ int run(const Options& options) {
   plan.depth = options.depth;
   plan.files = options.files;
   plan.leases = options.leases;
+  plan.eager = options.eager;
   double cpu_before = 0;
   plan.on_measuring = [&] { cpu_before = cpu_seconds(options.pids); };
   const auto result = options.workload == "hand-over"
@@ -142,6 +144,7 @@ int main(int argc, char** argv) {
   app.add_option("--depth", options.depth, "chains of opens on each")->capture_default_str();
   app.add_option("--files", options.files, "own-open: files of each chain")->capture_default_str();
   app.add_flag("--leases", options.leases, "own-open: ask for read, write and handle caching");
+  app.add_flag("--eager", options.eager, "hand-over: give the lock back though nobody waits yet");
   app.add_option("--seconds", options.seconds, "after half a second")->capture_default_str();
   app.add_option("--share", options.defaults.share)->capture_default_str();
   app.add_option("--user", options.defaults.user)->capture_default_str();

@@ -130,11 +130,15 @@ class OpenClose {
 
 class Locker;
 
-/// What the holders of the lock share.
+class Locker;
+
+/// What those who want the lock share.
 struct Baton {
-  Locker* last = nullptr;  ///< who was granted it last
-  bool held = false;
+  Locker* holder = nullptr;
+  Locker* last = nullptr;   ///< who was granted it last
+  std::size_t waiting = 0;  ///< asked, and told that it takes time
   Clock::time_point given_back;
+  bool eager = false;
 };
 
 class Locker {
@@ -143,26 +147,35 @@ class Locker {
       : run_(run), baton_(baton), client_(client), id_(id) {}
 
   void lock() {
-    client_.send(wire::Command::Lock, request(wire::lock_flags::kExclusiveLock),
-                 [this](const Answer& answer) {
-                   if (answer.status() != NtStatus::Success) {
-                     return run_.failed("LOCK", answer.status());
-                   }
-                   granted();
-                 });
+    client_.send(
+        wire::Command::Lock, request(wire::lock_flags::kExclusiveLock),
+        [this](const Answer& answer) {
+          if (answer.status() != NtStatus::Success) return run_.failed("LOCK", answer.status());
+          granted();
+        },
+        [this] {
+          waits_ = true;
+          ++baton_.waiting;
+          if (!baton_.eager && baton_.holder != nullptr) baton_.holder->give_back();
+        });
   }
 
  private:
   void granted() {
-    if (baton_.held) return run_.failed("two clients hold an exclusive lock at once");
-    baton_.held = true;
+    if (baton_.holder != nullptr) return run_.failed("two clients hold an exclusive lock at once");
+    baton_.holder = this;
+    if (std::exchange(waits_, false)) --baton_.waiting;
     Locker* const before = std::exchange(baton_.last, this);
     if (before != nullptr && before != this) {
       run_.ended(baton_.given_back);
       before->may_ask();
     }
+    if (baton_.eager || baton_.waiting != 0) give_back();
+  }
+
+  void give_back() {
+    baton_.holder = nullptr;
     baton_.given_back = Clock::now();
-    baton_.held = false;
     steps_left_ = 2;
     client_.send(wire::Command::Lock, request(wire::lock_flags::kUnlock),
                  [this](const Answer& answer) {
@@ -189,6 +202,7 @@ class Locker {
   Baton& baton_;
   Client& client_;
   FileId id_;
+  bool waits_ = false;
   int steps_left_ = 0;
 };
 
@@ -236,6 +250,7 @@ std::expected<Result, std::string> open_close(Clients& clients, const Plan& plan
 std::expected<Result, std::string> hand_over(Clients& clients, const Plan& plan) {
   Run run(plan);
   Baton baton;
+  baton.eager = plan.eager;
   std::vector<std::unique_ptr<Locker>> lockers;
   for (const auto& client : clients) {
     const auto id = client->open(u"bench-lock");

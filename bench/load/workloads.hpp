@@ -19,6 +19,7 @@ struct Plan {
   std::size_t depth = 1;                 ///< open+close chains at once on each connection
   std::size_t files = 16;                ///< of its own that a chain goes through
   bool leases = false;                   ///< own files: ask for RWH, one lease for each file
+  bool eager = false;                    ///< locks: give back at once
   std::function<void()> on_measuring{};  ///< the warm-up is over
 };
 
@@ -38,10 +39,11 @@ using Clients = std::vector<std::unique_ptr<Client>>;
 /// to answer.
 std::expected<Result, std::string> open_close(Clients& clients, const Plan& plan, bool own);
 
-/// All clients ask for one exclusive lock on byte 0 and wait for it; who has it gives it back at
-/// once, and asks again when somebody else has had it. An operation is a grant to another client
-/// than the last holder, timed from that one's unlock (request sent) to the grant (answer here).
-/// Fails where two hold it at once.
+/// All clients ask for one exclusive lock on byte 0; who has it gives it back as soon as another
+/// one is known to wait (has its interim answer), and asks again when somebody else has had it. An
+/// operation is a grant to
+/// another client than the last holder, timed from that one's unlock (request sent) to the grant
+/// (answer here). Fails where two hold it at once.
 std::expected<Result, std::string> hand_over(Clients& clients, const Plan& plan);
 
 }  // namespace flotilla::load
