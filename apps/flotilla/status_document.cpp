@@ -45,7 +45,12 @@ void add_pool(const PoolNode& pool, json& document) {
                                  {"opens_asserted", counters.opens_asserted},
                                  {"resubmitted", counters.commands_resubmitted},
                                  {"stale", counters.messages_stale},
-                                 {"views", counters.views}};
+                                 {"views", counters.views},
+                                 {"claims_granted", counters.claims_granted},
+                                 {"claims_recalled", counters.claims_recalled},
+                                 {"claims_returned", counters.claims_returned},
+                                 {"claims_held", counters.claims_held},
+                                 {"commands_claimed", counters.commands_claimed}};
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "coherence/file_table.hpp"
+#include "coherence/state.hpp"
+
 namespace flotilla::coherence {
 namespace {
 
@@ -167,6 +170,96 @@ TEST(Codec, Whatever_decodes_encodes_to_the_same_bytes) {
       }
     }
   }
+}
+
+/// Two leases of which one is breaking, a lock, waiters and an answer that is held back.
+FileState a_state() {
+  FileTable table;
+  Outbox out;
+  Open first = an_open();
+  first.access = kReadData | kWriteData;
+  first.overwrites = false;
+  first.cache.rights = 7;
+  const FileKey key{1, 2, 3};
+  table.apply({key, NodeId{1}, RequestId{1}, {}, first}, out);
+  Open plain;
+  plain.open = OpenId{0x1122334455667789};
+  plain.client.bytes[3] = 8;
+  plain.access = kReadData;
+  plain.share = 7;
+  table.apply({key, NodeId{1}, RequestId{2}, {}, plain}, out);
+  table.apply({key, NodeId{1}, RequestId{3}, {}, Lock{first.open, {{0, 9, true}}, false, true}},
+              out);
+  return *table.inspect(key);
+}
+
+TEST(Codec, A_files_state_comes_back_as_it_was) {
+  const FileState state = a_state();
+  ASSERT_EQ(state.waiters.size(), 1U);
+  ASSERT_EQ(state.held.size(), 1U);
+  ASSERT_EQ(state.locks.size(), 1U);
+  Bytes bytes;
+  encode_state(state, bytes);
+  ByteReader in{bytes};
+  const auto back = decode_state(in);
+  ASSERT_TRUE(back.has_value());
+  EXPECT_EQ(*back, state);
+  EXPECT_EQ(in.remaining(), 0U);
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    ByteReader part{ByteView{bytes}.first(size)};
+    EXPECT_FALSE(decode_state(part).has_value()) << size;
+  }
+}
+
+TEST(Codec, A_state_made_of_any_bytes_encodes_to_them_and_can_be_worked_on) {
+  Bytes bytes;
+  encode_state(a_state(), bytes);
+  std::size_t good_count = 0;
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    for (const int change : {0x01, 0x02, 0x80, 0xFF}) {
+      Bytes changed = bytes;
+      changed[at] = static_cast<std::uint8_t>(changed[at] ^ change);
+      ByteReader in{changed};
+      auto state = decode_state(in);
+      if (!state) continue;
+      ++good_count;
+      Bytes again;
+      encode_state(*state, again);
+      changed.resize(in.position());
+      EXPECT_EQ(again, changed) << at;
+      FileTable table;
+      const FileKey key{1, 2, 3};
+      table.put(key, {std::move(*state), 9, 7}, MonoTime{5});
+      Outbox out;
+      const MonoTime later{1'000'000'000'000};
+      table.apply({key, NodeId{2}, RequestId{9}, later, Tick{}}, out);
+      table.apply({key, NodeId{2}, RequestId{9}, later, RestrictionsKnown{99}}, out);
+      for (const std::uint32_t node : {0U, 1U, 2U}) {
+        table.apply({key, NodeId{2}, RequestId{9}, later, NodeGone{NodeId{node}}}, out);
+      }
+    }
+  }
+  EXPECT_GT(good_count, 100U);
+}
+
+TEST(Codec, A_state_whose_parts_do_not_know_each_other_is_none) {
+  const auto decodes = [](const FileState& state) {
+    Bytes bytes;
+    encode_state(state, bytes);
+    ByteReader in{bytes};
+    return decode_state(in).has_value();
+  };
+  const FileState good = a_state();
+  EXPECT_TRUE(decodes(good));
+  FileState lock_of_nobody = good;
+  lock_of_nobody.locks[0].open = OpenId{1};
+  EXPECT_FALSE(decodes(lock_of_nobody));
+  FileState lease_of_nobody = good;
+  lease_of_nobody.caches.begin()->second.opens = {OpenId{1}};
+  EXPECT_FALSE(decodes(lease_of_nobody));
+  FileState without_lease = good;
+  without_lease.caches.clear();
+  EXPECT_FALSE(decodes(without_lease));
 }
 
 TEST(Codec, Another_version_decodes_to_nothing) {

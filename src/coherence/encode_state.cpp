@@ -1,4 +1,6 @@
 // The canonical bytes of a file's state: every field, in the order of the structs in state.hpp.
+#include <algorithm>
+
 #include "coherence/codec_fields.hpp"
 #include "coherence/state.hpp"
 
@@ -50,6 +52,17 @@ template <class A, class K, class V>
 void visit_map(A& a, std::map<K, V>& values) {
   auto count = static_cast<std::uint32_t>(values.size());
   a.integer(count);
+  if (a.decoding()) {
+    // Every entry takes bytes: a count that lies ends with them.
+    for (std::uint32_t i = 0; i < count && a.ok(); ++i) {
+      K name{};
+      visit(a, name);
+      // Ascending and once each, so that equal states are equal bytes.
+      if (!values.empty() && !(values.rbegin()->first < name)) return a.fail();
+      visit(a, values[name]);
+    }
+    return;
+  }
   for (auto& [key, value] : values) {
     K name = key;
     visit(a, name);
@@ -57,20 +70,78 @@ void visit_map(A& a, std::map<K, V>& values) {
   }
 }
 
+template <class A>
+void visit(A& a, FileState& v) {
+  visit(a, v.path);
+  visit_map(a, v.opens);
+  visit_map(a, v.kept);
+  visit_map(a, v.caches);
+  visit_list(a, v.locks, 25);
+  a.list(v.waiters, 1, [&](Waiter& waiter) { visit(a, waiter); });
+  a.list(v.held, 1, [&](HeldReply& reply) { visit(a, reply); });
+  visit_map(a, v.nodes);
+  all(a, v.version, v.delete_pending, v.unlinking, v.unlink_node, v.unlink_open);
+}
+
 }  // namespace fields
+
+namespace {
+
+/// What the state machine takes for granted when it follows a name from one part to another.
+bool parts_know_each_other(const FileState& file) {
+  const auto is_open = [&](OpenId open) { return file.opens.contains(open); };
+  for (const auto& [id, cache] : file.caches) {
+    if (cache.opens.empty() || !std::is_sorted(cache.opens.begin(), cache.opens.end())) {
+      return false;
+    }
+    const bool known = std::all_of(cache.opens.begin(), cache.opens.end(), [&](OpenId open) {
+      const auto at = file.opens.find(open);
+      return at != file.opens.end() && at->second.cached && at->second.cache == id;
+    });
+    if (!known) return false;
+  }
+  for (const auto& [id, open] : file.opens) {
+    if (open.cached && !file.caches.contains(open.cache)) return false;
+  }
+  return std::all_of(file.kept.begin(), file.kept.end(),
+                     [&](const auto& kept) { return is_open(kept.first); }) &&
+         std::all_of(file.locks.begin(), file.locks.end(),
+                     [&](const HeldLock& lock) { return is_open(lock.open); }) &&
+         std::all_of(file.held.begin(), file.held.end(), [&](const HeldReply& reply) {
+           return reply.open.raw() == 0 || is_open(reply.open);
+         });
+}
+
+}  // namespace
+
+void encode(const HandedFile& file, Bytes& out) {
+  ByteWriter to(out);
+  to.u64(file.counter);
+  to.u64(file.kept_version);
+  encode_state(file.state, out);
+}
+
+std::optional<HandedFile> decode_handed_file(ByteReader& in) {
+  HandedFile file;
+  file.counter = in.u64();
+  file.kept_version = in.u64();
+  auto state = decode_state(in);
+  if (!state || file.kept_version > file.counter) return std::nullopt;
+  file.state = std::move(*state);
+  return file;
+}
 
 void encode_state(const FileState& file, Bytes& out) {
   fields::Encoder a{out};
-  auto& v = const_cast<FileState&>(file);  // read only, as in codec.cpp
-  fields::visit(a, v.path);
-  fields::visit_map(a, v.opens);
-  fields::visit_map(a, v.kept);
-  fields::visit_map(a, v.caches);
-  fields::visit_list(a, v.locks, 25);
-  a.list(v.waiters, 1, [&](Waiter& waiter) { fields::visit(a, waiter); });
-  a.list(v.held, 1, [&](HeldReply& reply) { fields::visit(a, reply); });
-  fields::visit_map(a, v.nodes);
-  fields::all(a, v.version, v.delete_pending, v.unlinking, v.unlink_node, v.unlink_open);
+  fields::visit(a, const_cast<FileState&>(file));  // read only, as in codec.cpp
+}
+
+std::optional<FileState> decode_state(ByteReader& in) {
+  fields::Decoder a{in};
+  std::optional<FileState> file(std::in_place);
+  fields::visit(a, *file);
+  if (!in.ok() || !parts_know_each_other(*file)) file.reset();
+  return file;
 }
 
 }  // namespace flotilla::coherence

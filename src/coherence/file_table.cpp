@@ -1,5 +1,6 @@
 #include "coherence/file_table.hpp"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <type_traits>
@@ -14,6 +15,9 @@
 #include "coherence/turn.hpp"
 
 namespace flotilla::coherence {
+
+using namespace std::chrono_literals;
+
 namespace {
 
 /// One lease key of a client names one file; [MS-SMB2] 3.3.5.9.8.
@@ -339,6 +343,48 @@ void FileTable::forget(const FileKey& key) {
   impl_->kept_index.update(key, kept_names(entry.state), {});
   if (entry.timed) impl_->deadlines.erase({entry.deadline, key});
   impl_->files.erase(it);
+}
+
+HandedFile FileTable::take(const FileKey& key, MonoTime now) {
+  HandedFile file;
+  file.counter = std::max(impl_->version_counter, impl_->kept_counter);
+  const auto it = impl_->files.find(key);
+  if (it == impl_->files.end()) return file;
+  file.state = it->second.state;
+  file.kept_version = it->second.kept_version;
+  forget(key);
+  for (auto& [id, cache] : file.state.caches) {
+    if (cache.breaking) cache.deadline.ns -= now.ns;
+  }
+  for (auto& [id, kept] : file.state.kept) kept.deadline.ns -= now.ns;
+  return file;
+}
+
+void FileTable::put(const FileKey& key, HandedFile file, MonoTime now) {
+  forget(key);
+  impl_->version_counter = std::max(impl_->version_counter, file.counter);
+  impl_->kept_counter = std::max(impl_->kept_counter, file.counter);
+  if (file.state.empty()) return;
+  // A clock must not overflow, whatever a peer says.
+  const auto from_now = [now](MonoTime left) {
+    return now + std::clamp(std::chrono::nanoseconds{left.ns}, 0ns, std::chrono::nanoseconds{168h});
+  };
+  for (auto& [id, cache] : file.state.caches) {
+    if (cache.breaking) cache.deadline = from_now(cache.deadline);
+  }
+  for (auto& [id, kept] : file.state.kept) kept.deadline = from_now(kept.deadline);
+  Entry& entry = impl_->files[key];
+  entry.state = std::move(file.state);
+  entry.kept_version = file.kept_version;
+  if (entry.kept_version != 0) {
+    Bytes bytes;
+    encode(kept_file(key, entry.state), bytes);
+    entry.kept_digest = digest_of(bytes);
+  }
+  impl_->opens += entry.state.opens.size();
+  impl_->kept_index.update(key, {}, kept_names(entry.state));
+  impl_->index_leases(key, {}, entry.state);
+  impl_->index_deadline(key, entry);
 }
 
 const FileState* FileTable::inspect(const FileKey& key) const {

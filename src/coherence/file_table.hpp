@@ -21,6 +21,7 @@ struct Limits {
 };
 
 struct FileState;
+struct HandedFile;
 
 /// All files whose state one node decides (in the pool: a partition of the files it owns).
 class FileTable {
@@ -50,6 +51,12 @@ class FileTable {
   [[nodiscard]] std::optional<KeptFile> kept(const FileKey& key) const;
   /// The opens that answer to `query`, in order of OpenId.
   [[nodiscard]] std::vector<KeptFound> find(const KeptQuery& query) const;
+  /// Moves a file out, for another node's table to go on with it. Deadlines become the time that is
+  /// left, since that node has another clock. Nothing known: an empty state.
+  [[nodiscard]] HandedFile take(const FileKey& key, MonoTime now);
+  /// Goes on with what another table gave by take(): versions that nodes have heard are not given
+  /// again. What this table knew of the file is dropped.
+  void put(const FileKey& key, HandedFile file, MonoTime now);
   /// The file's state as canonical bytes; empty where nothing is known. Equal bytes, equal state.
   [[nodiscard]] Bytes encode_file(const FileKey& key) const;
   /// xor-free digest over all files in key order.

@@ -4,10 +4,12 @@
 
 #include <compare>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "base/bytes.hpp"
 #include "base/time.hpp"
 #include "coherence/command.hpp"
 
@@ -126,9 +128,28 @@ struct FileState {
   [[nodiscard]] bool empty() const noexcept {
     return opens.empty() && waiters.empty() && held.empty() && !unlinking;
   }
+  friend bool operator==(const FileState&, const FileState&) = default;
 };
 
 /// Canonical bytes of a file's state; equal bytes, equal state.
 void encode_state(const FileState& file, Bytes& out);
+/// The state that gives these bytes. Nothing where they are none, or where the parts of the state
+/// do not know each other (a lease of an open that is not there): the state machine could not work
+/// on that.
+[[nodiscard]] std::optional<FileState> decode_state(ByteReader& in);
+
+/// A file's state on its way from one table to another: FileTable::take and put.
+/// `state`         its deadlines are what was left of them
+/// `counter`       no version that the former table has given is larger
+/// `kept_version`  of the last Outbox::keep; zero where there is nothing kept
+struct HandedFile {
+  FileState state;
+  std::uint64_t counter = 0;
+  std::uint64_t kept_version = 0;
+  friend bool operator==(const HandedFile&, const HandedFile&) = default;
+};
+void encode(const HandedFile& file, Bytes& out);
+/// As decode_state.
+[[nodiscard]] std::optional<HandedFile> decode_handed_file(ByteReader& in);
 
 }  // namespace flotilla::coherence

@@ -24,7 +24,7 @@ struct PoolEngine::Impl final : MembershipEvents {
         ids(options.node, clock.wall()),
         lease(std::make_shared<ports::ServeLease>()),
         local(lease, [this](const FileKey& key, ConfirmId id) { run(LocalConfirm{key, id}); }),
-        machine(options.node, options.limits, options.timing),
+        machine(options.node, options.limits, options.timing, options.claims),
         services(options.node, [this](NodeId to, PeerTraffic traffic, Bytes body) {
           if (links) links->send(to, traffic, std::move(body));
         }) {
@@ -337,6 +337,11 @@ PoolCounters PoolEngine::counters() const {
   to.opens_asserted = from.opens_asserted;
   to.commands_resubmitted = from.commands_resubmitted;
   to.views = from.views;
+  to.claims_granted = from.claims_granted;
+  to.claims_recalled = from.claims_recalled;
+  to.claims_returned = from.claims_returned;
+  to.claims_held = impl_->machine.claims_held();
+  to.commands_claimed = from.commands_claimed;
   return to;
 }
 

@@ -11,6 +11,7 @@
 
 #include "coherence/file_table.hpp"
 #include "pool/membership.hpp"
+#include "pool/owner/claims.hpp"
 #include "pool/timing.hpp"
 #include "ports/clock.hpp"
 #include "ports/engine.hpp"
@@ -28,6 +29,7 @@ struct PoolOptions {
   std::string key_file;      ///< 32 bytes, mode 0600, the same on every node
   coherence::Limits limits;
   Timing timing;
+  ClaimOptions claims;
   std::chrono::milliseconds tick_interval{50};  ///< zero: the owner calls tick()
 };
 
@@ -48,6 +50,11 @@ struct PoolCounters {
   std::uint64_t opens_asserted = 0;
   std::uint64_t commands_resubmitted = 0;
   std::uint64_t views = 0;
+  std::uint64_t claims_granted = 0;    ///< to other nodes, on files that this one owns
+  std::uint64_t claims_recalled = 0;   ///< from other nodes
+  std::uint64_t claims_returned = 0;   ///< by this node, asked or not
+  std::uint64_t claims_held = 0;       ///< now
+  std::uint64_t commands_claimed = 0;  ///< of commands_local: on another's file, under a claim
 };
 
 class PoolEngine final : public ports::Engine {

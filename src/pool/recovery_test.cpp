@@ -85,6 +85,7 @@ TEST_F(Recovery, FilesThatDidNotMoveGoOnWithoutAPause) {
 TEST_F(Recovery, WhatADeadNodeHeldIsFreeAfterTheMarginAndNotBefore) {
   const FileKey key = file_of(k1);
   ASSERT_EQ(open(3, key, plain(coherence::kReadData, 0))->status(), NtStatus::Success);
+  ASSERT_EQ(open(2, key, plain(coherence::kReadData, 0))->status(), NtStatus::SharingViolation);
   lose_3();
   EXPECT_EQ(open(2, key, plain(coherence::kReadData, 0))->status(), NtStatus::SharingViolation);
   pool_.advance(kMargin - 1ms);
@@ -223,9 +224,12 @@ TEST_F(Recovery, ARestartedNodeHasNothingOfItsFormerSelf) {
   ASSERT_EQ(open(3, key, plain(coherence::kReadData, 0))->status(), NtStatus::Success);
   lose_3();
   return_3();  // before the margin has passed
-  EXPECT_EQ(open(2, key, plain(coherence::kReadData, 0))->status(), NtStatus::Success);
+  const auto other = open(2, key, plain(coherence::kReadData, 0));
+  ASSERT_TRUE(other->done);
+  EXPECT_EQ(other->status(), NtStatus::Success);
   pool_.advance(kMargin);
-  EXPECT_EQ(pool_.node(1).status().files_owned, 1U);
+  EXPECT_EQ(pool_.node(1).status().files_owned + pool_.node(2).status().files_owned, 1U);
+  EXPECT_FALSE(other->revoked);
 }
 
 TEST_F(Recovery, ANodeWithoutQuorumServesNothingAndComesBackEmpty) {

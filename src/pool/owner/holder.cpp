@@ -201,6 +201,10 @@ std::vector<AssertMessage> Holder::assertions(const FileKey& key) {
       said.open.share = coherence::kShareRead | coherence::kShareWrite | coherence::kShareDelete;
     } else {
       said.locks = open.locks;
+      // Answers may have come in another order than the grants. Where one open has shared and
+      // exclusive locks on a byte, the exclusive ones were first.
+      std::stable_partition(said.locks.begin(), said.locks.end(),
+                            [](const coherence::LockRange& range) { return range.exclusive; });
     }
     all.push_back(std::move(message));
   }

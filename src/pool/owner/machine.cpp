@@ -35,12 +35,15 @@ bool may_wait(const coherence::Body& body) {
 bool goes_to_owner(const PeerMessage& message) {
   return std::holds_alternative<CommandMessage>(message.body) ||
          std::holds_alternative<ConfirmMessage>(message.body) ||
-         std::holds_alternative<AssertMessage>(message.body);
+         std::holds_alternative<AssertMessage>(message.body) ||
+         std::holds_alternative<ClaimReturnMessage>(message.body) ||
+         std::holds_alternative<DoomMessage>(message.body);
 }
 }  // namespace
 
-OwnerMachine::OwnerMachine(NodeId self, coherence::Limits limits, Timing timing)
-    : self_(self), limits_(limits), timing_(timing), table_(limits) {}
+OwnerMachine::OwnerMachine(NodeId self, coherence::Limits limits, Timing timing,
+                           ClaimOptions claims)
+    : self_(self), limits_(limits), timing_(timing), claim_options_(claims), table_(limits) {}
 
 void OwnerMachine::step(Input input, MonoTime now, OwnerOutbox& out) {
   now_ = std::max(now, now_);
@@ -94,8 +97,14 @@ void OwnerMachine::on(LocalCommand& input) {
 }
 
 void OwnerMachine::route(const FileKey& key, RequestId request, coherence::Body body) {
-  const NodeId owner = log_.owner(key).id.node;
   CommandMessage command{key, request, std::move(body)};
+  if (HeldClaim* claim = claim_in_use(key)) {
+    ++counters_.commands_local;
+    ++counters_.commands_claimed;
+    decide_claimed(*claim, command);
+    return;
+  }
+  const NodeId owner = log_.owner(key).id.node;
   if (owner == self_) {
     ++counters_.commands_local;
     decide(self_, command);
@@ -125,7 +134,9 @@ void OwnerMachine::on(LocalConfirm& input) {
   if (expected.restrictions) {
     route(expected.key, RequestId{}, coherence::RestrictionsKnown{expected.value});
   } else {
-    send(log_.owner(expected.key).id.node, ConfirmMessage{expected.key, expected.value});
+    // A claim is neither given nor returned while such a confirmation is outstanding.
+    const NodeId asked = claims_.contains(expected.key) ? self_ : log_.owner(expected.key).id.node;
+    send(asked, ConfirmMessage{expected.key, expected.value});
   }
 }
 
@@ -148,6 +159,7 @@ void OwnerMachine::on(FromPeer& input) {
 }
 
 bool OwnerMachine::acceptable(NodeId from, const PeerMessage& message) const {
+  if (from == self_) return true;
   const FileKey* key = key_of(message);
   if (key == nullptr || std::holds_alternative<AssertMessage>(message.body)) {
     if (message.epoch != log_.epoch()) return false;
@@ -182,9 +194,12 @@ void OwnerMachine::on(TimePasses&) {
   const auto deadline = table_.next_deadline();
   if (deadline && *deadline <= now_) {
     for (const FileKey& key : table_.due(now_)) {
-      if (decides(key)) apply(self_, key, kOwnRequest, coherence::Tick{});
+      if (!decides(key)) continue;
+      apply(self_, key, kOwnRequest, coherence::Tick{});
+      tell_doom(key);
     }
   }
+  return_idle_claims();
   recover_when_complete();
 }
 

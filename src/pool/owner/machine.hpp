@@ -14,6 +14,7 @@
 #include "coherence/file_table.hpp"
 #include "pool/local/effects.hpp"
 #include "pool/membership.hpp"
+#include "pool/owner/claims.hpp"
 #include "pool/owner/holder.hpp"
 #include "pool/owner/message.hpp"
 #include "pool/owner/placement.hpp"
@@ -76,6 +77,10 @@ struct OwnerCounters {
   std::uint64_t opens_asserted = 0;
   std::uint64_t commands_resubmitted = 0;
   std::uint64_t views = 0;
+  std::uint64_t claims_granted = 0;    ///< to other nodes
+  std::uint64_t claims_recalled = 0;   ///< from other nodes
+  std::uint64_t claims_returned = 0;   ///< by this node
+  std::uint64_t commands_claimed = 0;  ///< of `commands_local`: on another's file, under a claim
 };
 
 /// Asked by an owner itself; no handler has this number.
@@ -85,7 +90,7 @@ inline constexpr RequestId kAssertRequest{~std::uint64_t{1}};
 
 class OwnerMachine {
  public:
-  OwnerMachine(NodeId self, coherence::Limits limits, Timing timing);
+  OwnerMachine(NodeId self, coherence::Limits limits, Timing timing, ClaimOptions claims = {});
 
   void step(Input input, MonoTime now, OwnerOutbox& out);
 
@@ -105,6 +110,11 @@ class OwnerMachine {
   [[nodiscard]] bool fencing() const noexcept { return !fencing_.empty(); }
   [[nodiscard]] Epoch epoch() const noexcept { return log_.epoch(); }
   [[nodiscard]] NodeId owner_of(const FileKey& key) const;
+  /// True while this node decides about another's file.
+  [[nodiscard]] bool holds_claim(const FileKey& key) const { return claims_.contains(key); }
+  /// True while another node decides about this one's file.
+  [[nodiscard]] bool claimed_from(const FileKey& key) const { return given_.contains(key); }
+  [[nodiscard]] std::size_t claims_held() const noexcept { return claims_.size(); }
   [[nodiscard]] const OwnerCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] const coherence::FileTable& table() const noexcept { return table_; }
   [[nodiscard]] const Holder& holder() const noexcept { return holder_; }
@@ -124,11 +134,6 @@ class OwnerMachine {
     bool restrictions = false;  ///< `value` is their version, else a token
     std::uint64_t value = 0;
   };
-  struct Parked {
-    NodeId from;
-    CommandMessage command;
-  };
-
   // machine.cpp: inputs and the way of a command
   void on(LocalCommand& input);
   void on(LocalConfirm& input);
@@ -143,6 +148,7 @@ class OwnerMachine {
   void run_loopback();
 
   // owner.cpp: this node decides
+  [[nodiscard]] static bool askable(const coherence::Body& body);
   void decide(NodeId from, CommandMessage& command);
   void apply(NodeId from, const FileKey& key, RequestId request, coherence::Body body);
   void emit(const FileKey& key, coherence::Outbox& effects);
@@ -150,7 +156,24 @@ class OwnerMachine {
   void tell_facts(const FileKey& key, NodeId except);
   void release(const FileKey& key);
   void gone(NodeId node);
+  [[nodiscard]] bool settled(const FileKey& key) const;
   [[nodiscard]] bool decides(const FileKey& key) const;
+  [[nodiscard]] MemberId life_of(NodeId node) const;
+
+  // claims.cpp, as owner
+  [[nodiscard]] bool given_away(NodeId from, CommandMessage& command);
+  [[nodiscard]] bool alone_with(NodeId from, const FileKey& key, const coherence::Body& body);
+  void consider_claim(NodeId holder, const FileKey& key);
+  void take_up(const FileKey& key, GivenClaim& given);
+  void holder_gone(NodeId node);
+  // claims.cpp, as holder
+  [[nodiscard]] HeldClaim* claim_in_use(const FileKey& key);
+  void decide_claimed(HeldClaim& claim, CommandMessage& command);
+  void return_claim(const FileKey& key);
+  void evict_claim();
+  void return_idle_claims();
+  void tell_doom(const FileKey& key);
+  void drop_claims_that_moved();
 
   // receipts.cpp: this node's client is told
   void receive_body(NodeId from, CommandMessage& message);
@@ -163,6 +186,11 @@ class OwnerMachine {
   void receive_body(NodeId from, ConfirmMessage& message);
   void receive_body(NodeId from, AssertMessage& message);
   void receive_body(NodeId from, AssertDoneMessage& message);
+  void receive_body(NodeId from, ClaimMessage& message);
+  void receive_body(NodeId from, RecallMessage& message);
+  void receive_body(NodeId from, ClaimReturnMessage& message);
+  void receive_body(NodeId from, BounceMessage& message);
+  void receive_body(NodeId from, DoomMessage& message);
   void effect(const FileKey& key, decltype(LocalEffect::what) what);
   ConfirmId expect(const FileKey& key, bool restrictions, std::uint64_t value);
 
@@ -179,6 +207,7 @@ class OwnerMachine {
   const NodeId self_;
   const coherence::Limits limits_;
   const Timing timing_;
+  const ClaimOptions claim_options_;
   MonoTime now_;
   OwnerOutbox* out_ = nullptr;  ///< during a step only
 
@@ -196,9 +225,15 @@ class OwnerMachine {
   std::map<NodeId, MonoTime> going_;
   std::set<ConfirmId> fencing_;  ///< revocations of a former life of this node, under way
 
-  coherence::FileTable table_;
+  coherence::FileTable table_;  ///< of the files that this node decides about
   std::unordered_map<FileKey, Barrier> barriers_;
   std::uint64_t next_token_ = 1;
+
+  std::unordered_map<FileKey, GivenClaim> given_;  ///< this node owns them, others decide
+  std::uint64_t next_serial_ = 1;
+  Contention contention_;
+  std::unordered_map<FileKey, HeldClaim> claims_;  ///< others own them, this node decides
+  std::list<FileKey> claims_by_use_;               ///< the last used first
 
   Holder holder_;
   std::map<RequestId, Inflight> inflight_;

@@ -23,6 +23,11 @@ enum class Kind : std::uint8_t {
   Confirm,
   Assert,
   AssertDone,
+  Claim,
+  Recall,
+  ClaimReturn,
+  Bounce,
+  Doom,
 };
 
 void put_key(ByteWriter& to, const FileKey& key) {
@@ -37,6 +42,17 @@ FileKey take_key(ByteReader& in) {
   key.inode = in.u64();
   key.generation = in.u64();
   return key;
+}
+
+void put_path(ByteWriter& to, const std::string& path) {
+  to.u32(static_cast<std::uint32_t>(path.size()));
+  to.bytes(as_bytes(path));
+}
+
+std::string take_path(ByteReader& in) {
+  const std::uint32_t size_bytes = in.u32();
+  if (size_bytes > kPathBytesMax) in.fail();
+  return std::string(as_text(in.view(size_bytes)));
 }
 
 struct Encoder {
@@ -81,8 +97,7 @@ struct Encoder {
     put_key(to, m.key);
     to.u64(m.token);
     to.u8(m.delete_pending ? 1 : 0);
-    to.u32(static_cast<std::uint32_t>(m.path.size()));
-    to.bytes(as_bytes(m.path));
+    put_path(to, m.path);
   }
   void operator()(const ConfirmMessage& m) {
     kind(Kind::Confirm);
@@ -95,6 +110,32 @@ struct Encoder {
     coherence::encode(Command{m.key, {}, {}, {}, m.open}, out);
   }
   void operator()(const AssertDoneMessage&) { kind(Kind::AssertDone); }
+  void operator()(const ClaimMessage& m) { claim(Kind::Claim, m); }
+  void operator()(const RecallMessage& m) {
+    kind(Kind::Recall);
+    put_key(to, m.key);
+    to.u64(m.serial);
+  }
+  void operator()(const ClaimReturnMessage& m) { claim(Kind::ClaimReturn, m); }
+  void operator()(const BounceMessage& m) {
+    kind(Kind::Bounce);
+    coherence::encode(Command{m.key, {}, m.request, {}, m.body}, out);
+  }
+  void operator()(const DoomMessage& m) {
+    kind(Kind::Doom);
+    put_key(to, m.key);
+    to.u64(m.serial);
+    to.u8(m.doomed ? 1 : 0);
+    to.u64(m.open.raw());
+    put_path(to, m.path);
+  }
+  template <class Message>
+  void claim(Kind which, const Message& m) {
+    kind(which);
+    put_key(to, m.key);
+    to.u64(m.serial);
+    coherence::encode(m.file, out);
+  }
 };
 
 template <class Body>
@@ -107,10 +148,32 @@ std::optional<decltype(PeerMessage::body)> take_fact(ByteReader& in) {
   m.key = take_key(in);
   m.token = in.u64();
   const std::uint8_t pending = in.u8();
-  const std::uint32_t size_bytes = in.u32();
-  if (pending > 1 || size_bytes > kPathBytesMax) return std::nullopt;
+  if (pending > 1) return std::nullopt;
   m.delete_pending = pending == 1;
-  m.path = std::string(as_text(in.view(size_bytes)));
+  m.path = take_path(in);
+  return made(std::move(m));
+}
+
+std::optional<decltype(PeerMessage::body)> take_doom(ByteReader& in) {
+  DoomMessage m;
+  m.key = take_key(in);
+  m.serial = in.u64();
+  const std::uint8_t doomed = in.u8();
+  if (doomed > 1) return std::nullopt;
+  m.doomed = doomed == 1;
+  m.open = OpenId{in.u64()};
+  m.path = take_path(in);
+  return made(std::move(m));
+}
+
+template <class Message>
+std::optional<decltype(PeerMessage::body)> take_claim(ByteReader& in) {
+  Message m;
+  m.key = take_key(in);
+  m.serial = in.u64();
+  auto file = coherence::decode_handed_file(in);
+  if (!file) return std::nullopt;
+  m.file = std::move(*file);
   return made(std::move(m));
 }
 
@@ -173,6 +236,21 @@ std::optional<decltype(PeerMessage::body)> take_body(ByteReader& in) {
       return take_assert(in);
     case Kind::AssertDone:
       return made(AssertDoneMessage{});
+    case Kind::Claim:
+      return take_claim<ClaimMessage>(in);
+    case Kind::Recall: {
+      const FileKey key = take_key(in);
+      return made(RecallMessage{key, in.u64()});
+    }
+    case Kind::ClaimReturn:
+      return take_claim<ClaimReturnMessage>(in);
+    case Kind::Bounce: {
+      auto command = coherence::decode_command(in);
+      if (!command) return std::nullopt;
+      return made(BounceMessage{command->key, command->request, std::move(command->body)});
+    }
+    case Kind::Doom:
+      return take_doom(in);
   }
   return std::nullopt;
 }

@@ -8,11 +8,12 @@
 
 #include "base/bytes.hpp"
 #include "coherence/command.hpp"
+#include "coherence/state.hpp"
 
 namespace flotilla::pool {
 
 /// A change of any message's meaning or layout is a new version; versions do not mix in a pool.
-inline constexpr std::uint16_t kPeerProtocolVersion = 1;
+inline constexpr std::uint16_t kPeerProtocolVersion = 2;
 
 /// holder -> owner. `request` zero: no answer is wanted.
 struct CommandMessage {
@@ -79,10 +80,50 @@ struct AssertDoneMessage {
   friend bool operator==(const AssertDoneMessage&, const AssertDoneMessage&) = default;
 };
 
+/// owner -> holder: decide about this file alone until it is recalled. `file` is all that the
+/// owner knows of it. `serial` names the claim among those that this owner gave.
+struct ClaimMessage {
+  FileKey key;
+  std::uint64_t serial = 0;
+  coherence::HandedFile file;
+  friend bool operator==(const ClaimMessage&, const ClaimMessage&) = default;
+};
+/// owner -> holder: somebody else uses the file. Answered by ClaimReturn, unless that is under way.
+struct RecallMessage {
+  FileKey key;
+  std::uint64_t serial = 0;
+  friend bool operator==(const RecallMessage&, const RecallMessage&) = default;
+};
+/// holder -> owner: decides no more, and this is the file.
+struct ClaimReturnMessage {
+  FileKey key;
+  std::uint64_t serial = 0;
+  coherence::HandedFile file;
+  friend bool operator==(const ClaimReturnMessage&, const ClaimReturnMessage&) = default;
+};
+/// owner -> holder: this command crossed its file's claim, and is the holder's to decide.
+struct BounceMessage {
+  FileKey key;
+  RequestId request;
+  coherence::Body body;
+  friend bool operator==(const BounceMessage&, const BounceMessage&) = default;
+};
+/// holder -> owner, under a claim and with no answer: if I die now, the file is (`doomed`) or is
+/// not to be deleted. `open` is one of those that it was opened by.
+struct DoomMessage {
+  FileKey key;
+  std::uint64_t serial = 0;
+  bool doomed = false;
+  OpenId open;
+  std::string path;
+  friend bool operator==(const DoomMessage&, const DoomMessage&) = default;
+};
+
 struct PeerMessage {
   Epoch epoch;
   std::variant<CommandMessage, ReplyMessage, PendingMessage, BreakMessage, RevokeMessage,
-               RestrictMessage, FactMessage, ConfirmMessage, AssertMessage, AssertDoneMessage>
+               RestrictMessage, FactMessage, ConfirmMessage, AssertMessage, AssertDoneMessage,
+               ClaimMessage, RecallMessage, ClaimReturnMessage, BounceMessage, DoomMessage>
       body;
   friend bool operator==(const PeerMessage&, const PeerMessage&) = default;
 };

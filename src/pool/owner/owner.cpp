@@ -8,16 +8,26 @@
 
 namespace flotilla::pool {
 
-namespace {
 /// What a peer may ask for. The rest is the owner's own.
-bool askable(const coherence::Body& body) {
+bool OwnerMachine::askable(const coherence::Body& body) {
   return !std::holds_alternative<coherence::AssertOpen>(body) &&
          !std::holds_alternative<coherence::Tick>(body) &&
          !std::holds_alternative<coherence::NodeGone>(body);
 }
-}  // namespace
 
-bool OwnerMachine::decides(const FileKey& key) const { return recovered_ || log_.continuous(key); }
+/// Its owner has all that there is to know about the file.
+bool OwnerMachine::settled(const FileKey& key) const { return recovered_ || log_.continuous(key); }
+
+bool OwnerMachine::decides(const FileKey& key) const {
+  const auto claim = claims_.find(key);
+  if (claim != claims_.end()) return !claim->second.recalled;
+  return settled(key) && !given_.contains(key);
+}
+
+MemberId OwnerMachine::life_of(NodeId node) const {
+  const Member* member = log_.find(node);
+  return member == nullptr ? MemberId{} : member->id;
+}
 
 void OwnerMachine::decide(NodeId from, CommandMessage& command) {
   if (!askable(command.body)) {
@@ -28,11 +38,14 @@ void OwnerMachine::decide(NodeId from, CommandMessage& command) {
     }
     return;
   }
-  if (!decides(command.key) || going_.contains(from)) {
-    parked_.push_back({from, std::move(command)});
+  if (!settled(command.key) || going_.contains(from)) {
+    parked_.push_back({life_of(from), std::move(command)});
     return;
   }
+  if (given_away(from, command)) return;
+  const bool claimable = alone_with(from, command.key, command.body);
   apply(from, command.key, command.request, std::move(command.body));
+  if (claimable) consider_claim(from, command.key);
 }
 
 void OwnerMachine::apply(NodeId from, const FileKey& key, RequestId request, coherence::Body body) {
@@ -62,7 +75,7 @@ void OwnerMachine::apply(NodeId from, const FileKey& key, RequestId request, coh
 
 void OwnerMachine::tell_facts(const FileKey& key, NodeId except) {
   const coherence::FileState* file = table_.inspect(key);
-  if (asserted_.contains(key) && !decides(key)) return;
+  if (asserted_.contains(key) && !settled(key)) return;
   std::set<NodeId> holders;
   for (const auto& [id, open] : file->opens) holders.insert(open.node);
   for (const NodeId node : holders) {
@@ -77,7 +90,7 @@ void OwnerMachine::tell_facts(const FileKey& key, NodeId except) {
 }
 
 void OwnerMachine::emit(const FileKey& key, coherence::Outbox& effects) {
-  if (asserted_.contains(key) && !decides(key)) {
+  if (asserted_.contains(key) && !settled(key)) {
     // The rest is told when the file is served. Who asserts what cannot be true loses it now.
     for (const auto& it : effects.revocations) send(it.to, RevokeMessage{key, it.open, it.reason});
     return;
@@ -125,6 +138,8 @@ void OwnerMachine::release(const FileKey& key) {
     if (!at->second.tokens.empty()) return;
     if (at->second.waiting.empty()) {
       barriers_.erase(at);
+      const auto claim = claims_.find(key);
+      if (claim != claims_.end() && claim->second.recalled) return_claim(key);
       return;
     }
     coherence::Outbox next = std::move(at->second.waiting.front());
@@ -149,6 +164,7 @@ void OwnerMachine::gone(NodeId node) {
     if (file == nullptr) continue;
     apply(self_, key, kOwnRequest, coherence::NodeGone{node});
   }
+  holder_gone(node);
   std::vector<FileKey> freed;
   for (auto& [key, barrier] : barriers_) {
     if (std::erase_if(barrier.tokens, [&](const auto& it) { return it.second == node; }) > 0) {

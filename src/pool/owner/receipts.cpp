@@ -59,7 +59,7 @@ void OwnerMachine::receive_body(NodeId from, ConfirmMessage& message) {
 
 void OwnerMachine::receive_body(NodeId from, AssertMessage& message) {
   // What goes on with its owner was never in doubt, and the owner knows it better.
-  if (decides(message.key)) return;
+  if (settled(message.key)) return;
   ++counters_.opens_asserted;
   asserted_.insert(message.key);
   const OpenId open = message.open.open.open;

@@ -34,6 +34,10 @@ void OwnerMachine::lose() {
   asserted_.clear();
   assert_done_.clear();
   going_.clear();
+  given_.clear();
+  contention_.clear();
+  claims_.clear();
+  claims_by_use_.clear();
   log_.clear();
   recovered_ = false;
   frozen_ = false;
@@ -60,7 +64,11 @@ void OwnerMachine::on(ViewChange& input) {
   serve_at_ = now_;
   assert_done_.clear();
   asserted_.clear();
-  parked_.clear();  // their holders submit them again
+  // Of moved files their holders submit them again.
+  std::erase_if(parked_, [&](const Parked& it) {
+    return life_of(it.from.node) != it.from || !log_.continuous(it.command.key);
+  });
+  drop_claims_that_moved();
   drop_what_moved();
   count_the_lost(view, before);
   assert_held();
@@ -72,11 +80,13 @@ void OwnerMachine::on(ViewChange& input) {
 
 void OwnerMachine::drop_what_moved() {
   for (const FileKey& key : table_.files()) {
+    if (claims_.contains(key)) continue;
     if (log_.owner(key).id.node == self_ && log_.continuous(key)) continue;
     table_.forget(key);
     barriers_.erase(key);
   }
   std::erase_if(barriers_, [&](const auto& it) {
+    if (claims_.contains(it.first)) return false;
     return log_.owner(it.first).id.node != self_ || !log_.continuous(it.first);
   });
 }
@@ -125,7 +135,9 @@ void OwnerMachine::tell_assert_done() {
 
 void OwnerMachine::unpark() {
   std::deque<Parked> waited = std::exchange(parked_, {});
-  for (Parked& it : waited) decide(it.from, it.command);
+  for (Parked& it : waited) {
+    if (life_of(it.from.node) == it.from) decide(it.from.node, it.command);
+  }
 }
 
 void OwnerMachine::resubmit() {

@@ -48,6 +48,7 @@ class FakeNetwork {
     void send(NodeId to, PeerTraffic traffic, Bytes body) override {
       for (const MemberId& member : members_) {
         if (member.node == to) {
+          ++network_.sent_count;
           network_.queue_.push_back({self_, member, traffic, std::move(body)});
           return;
         }
@@ -86,6 +87,7 @@ class FakeNetwork {
     std::erase_if(queue_, [&](const Item& item) { return item.from.node == node; });
   }
   [[nodiscard]] std::size_t queued_count() const { return queue_.size(); }
+  std::uint64_t sent_count = 0;  ///< since the beginning
 
  private:
   struct Item {
@@ -158,8 +160,8 @@ class FakeCluster {
 /// Any number of engines that serve the same files; zero: one embedded engine.
 class TestPool {
  public:
-  explicit TestPool(std::size_t node_count)
-      : cluster(static_cast<std::uint32_t>(node_count / 2 + 1)) {
+  explicit TestPool(std::size_t node_count, ClaimOptions claims = {})
+      : cluster(static_cast<std::uint32_t>(node_count / 2 + 1)), claims_(claims) {
     if (node_count == 0) {
       EmbeddedOptions options;
       options.tick_interval = std::chrono::milliseconds{0};
@@ -184,9 +186,14 @@ class TestPool {
     options.node = id;
     options.name = "node" + std::to_string(id.raw());
     options.tick_interval = std::chrono::milliseconds{0};
+    options.claims = claims_;
     PoolCallbacks callbacks;
     callbacks.on_lost_quorum = [this, id] { ++lost_count[id]; };
     engines_[id] = std::make_unique<PoolEngine>(clock, options, std::move(callbacks));
+    engines_[id]->set_orphan_handler(
+        [this, id](const FileKey& key, OpenId open, const std::string& path) {
+          orphans.push_back({id, key, open, path});
+        });
     engines_[id]->start(cluster.add(id), std::make_unique<FakeNetwork::Links>(network, id));
   }
   /// Kill -9: the engine object stays for its callers, but reaches nobody.
@@ -221,8 +228,16 @@ class TestPool {
   FakeNetwork network;
   FakeCluster cluster;
   std::map<NodeId, int> lost_count;
+  struct Orphan {
+    NodeId at;
+    FileKey key;
+    OpenId open;
+    std::string path;
+  };
+  std::vector<Orphan> orphans;  ///< names that a node was asked to remove
 
  private:
+  const ClaimOptions claims_;
   std::unique_ptr<EmbeddedEngine> embedded_;
   std::map<NodeId, std::unique_ptr<PoolEngine>> engines_;
   std::vector<std::unique_ptr<PoolEngine>> dead_;

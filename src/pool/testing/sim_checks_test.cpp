@@ -50,9 +50,14 @@ void SimPool::check_pair(const SimNode& a, const SimOpen& x, const SimNode& b, c
 /// The owner has taken the open away and its node has yet to hear it: nothing that it held counts
 /// for others' I/O any more, but grants wait until it has (the fence).
 bool SimPool::revoked_by_owner(const SimNode& node, const SimOpen& open) const {
+  if (node.machine->holds_claim(open.key)) {
+    const coherence::FileState* own = node.machine->table().inspect(open.key);
+    return own == nullptr || !own->opens.contains(open.command.open);
+  }
   const NodeId owner = node.machine->owner_of(open.key);
   if (owner == NodeId{}) return false;
   const SimNode& at = nodes_[owner.raw() - 1];
+  if (at.machine->claimed_from(open.key)) return false;
   if (!at.up || at.machine->epoch() < node.machine->epoch()) return false;
   const coherence::FileState* state = at.machine->table().inspect(open.key);
   return state == nullptr || !state->opens.contains(open.command.open);
@@ -64,6 +69,7 @@ void SimPool::check() {
     const SimOpen* open;
   };
   std::map<FileKey, std::vector<Seen>> opens;
+  std::map<std::pair<std::set<MemberId>, FileKey>, NodeId> having;
   std::map<FileKey, std::vector<std::pair<SimCacheName, coherence::CacheRights>>> caches;
   for (const SimNode& node : nodes_) {
     if (!may_serve(node)) continue;
@@ -72,15 +78,24 @@ void SimPool::check() {
       if (rights != 0) caches[name.key].emplace_back(name, rights);
     }
     for (const FileKey& key : node.machine->table().files()) {
-      const Member* owner = nullptr;
       if (node.machine->owner_of(key) != node.id) {
-        wrong(fmt::format("invariant 6: node {} keeps a file that it does not own", node.id.raw()));
+        if (!node.machine->holds_claim(key)) {
+          wrong(
+              fmt::format("invariant 6: node {} keeps a file that it neither owns nor has claimed",
+                          node.id.raw()));
+        }
+      } else {
+        const auto [at, is_new] = deciders_.try_emplace({node.linked, key}, node.life);
+        if (!is_new && at->second != node.life) {
+          wrong(fmt::format("invariant 6: nodes {} and {} own one file in epoch {}",
+                            at->second.node.raw(), node.id.raw(), node.machine->epoch().raw()));
+        }
       }
-      (void)owner;
-      const auto [at, is_new] = deciders_.try_emplace({node.machine->epoch(), key}, node.life);
-      if (!is_new && at->second != node.life) {
-        wrong(fmt::format("invariant 6: nodes {} and {} own one file in epoch {}",
-                          at->second.node.raw(), node.id.raw(), node.machine->epoch().raw()));
+      // Of those who may serve in one epoch, one has the state: the owner or the claim's holder.
+      const auto [one, is_first] = having.try_emplace({node.linked, key}, node.id);
+      if (!is_first) {
+        wrong(fmt::format("invariant 6: nodes {} and {} decide about one file in epoch {}",
+                          one->second.raw(), node.id.raw(), node.machine->epoch().raw()));
       }
       const coherence::FileState* state = node.machine->table().inspect(key);
       if (state == nullptr || !node.machine->recovered()) continue;
@@ -245,8 +260,10 @@ TEST(PoolSimulation, InvariantsHoldThroughCrashesHangsAndSplits_Design3) {
     for (std::uint64_t seed = 1; seed <= seed_count && !HasFailure(); ++seed) {
       run_seed(seed, counts);
     }
-    for (const char* name : {"opens granted", "locks granted", "breaks", "revoked", "unlinks",
-                             "unsettled", "lost", "views", "hangs", "splits", "crashes"}) {
+    for (const char* name :
+         {"opens granted", "locks granted", "breaks", "revoked", "unlinks", "unsettled", "lost",
+          "views", "hangs", "splits", "crashes", "claims granted", "claims recalled",
+          "claims returned", "commands claimed", "commands bounced", "dooms told"}) {
       EXPECT_GT(counts[name], 0U) << "nothing of this kind happened: " << name;
     }
   }

@@ -10,7 +10,7 @@ namespace flotilla::pool::testing {
 namespace {
 using coherence::CacheKind;
 
-constexpr std::size_t kFileCount = 6;
+constexpr std::size_t kFileCount = 9;
 
 FileKey file(std::uint64_t index) { return FileKey{1, 100 + index, 1}; }
 
@@ -31,7 +31,9 @@ void SimPool::start_open(SimNode& node) {
       coherence::kReadData, coherence::kReadData | coherence::kWriteData,
       coherence::kReadData | coherence::kDelete, coherence::kWriteData};
   static constexpr coherence::ShareAccess kShare[] = {7, 7, 7, 1, 0, 3};
-  const std::uint64_t index = pick(kFileCount);
+  // Every node has files of its own, so that there is something to claim.
+  const std::uint64_t index =
+      chance(60) ? (node.id.raw() * 2 + pick(2)) % kFileCount : pick(kFileCount);
   coherence::Open open;
   open.open = OpenId{std::uint64_t{node.id.raw()} << 48 | next_open_++};
   open.path = "f" + std::to_string(index);

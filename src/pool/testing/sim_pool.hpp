@@ -150,7 +150,8 @@ class SimPool {
   std::uint64_t fresh_ = 1000;
   std::uint64_t next_open_ = 1;
   std::uint64_t next_request_ = 1;
-  std::map<std::pair<Epoch, FileKey>, MemberId> deciders_;
+  /// By the view's members: two views that nobody could install both may have one epoch.
+  std::map<std::pair<std::set<MemberId>, FileKey>, MemberId> deciders_;
   std::vector<std::string> wrong_;
 };
 

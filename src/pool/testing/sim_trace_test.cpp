@@ -71,6 +71,21 @@ struct Show {
                        m.open.held, m.open.locks.size(), m.unlinking);
   }
   std::string operator()(const AssertDoneMessage&) const { return "assert done"; }
+  std::string operator()(const ClaimMessage& m) const {
+    return fmt::format("claim {} opens {}", m.serial, m.file.state.opens.size());
+  }
+  std::string operator()(const RecallMessage& m) const {
+    return fmt::format("recall {}", m.serial);
+  }
+  std::string operator()(const ClaimReturnMessage& m) const {
+    return fmt::format("claim returned {} opens {}", m.serial, m.file.state.opens.size());
+  }
+  std::string operator()(const BounceMessage& m) const {
+    return fmt::format("bounce {} {}", m.request.raw(), show(m.body));
+  }
+  std::string operator()(const DoomMessage& m) const {
+    return fmt::format("doom {} {:x}", m.doomed, m.open.raw());
+  }
 };
 
 }  // namespace

@@ -10,7 +10,9 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr Timing kTiming;
-}
+/// So that all of it happens within a run: few files are kept, and soon claimed again.
+constexpr ClaimOptions kClaims{3, 300ms, 10ms, 2};
+}  // namespace
 
 SimPool::SimPool(std::uint64_t seed, std::size_t node_count) : random_(seed) {
   nodes_.resize(node_count);
@@ -76,7 +78,7 @@ void SimPool::boot(SimNode& node) {
   node.hung = false;
   coherence::Limits limits;
   limits.break_timeout = 2000ms;
-  node.machine = std::make_unique<OwnerMachine>(node.id, limits, kTiming);
+  node.machine = std::make_unique<OwnerMachine>(node.id, limits, kTiming, kClaims);
   node.agreement.emplace(node.id, fresh_++, NodeFacts{});
   node.life = {};
   node.linked.clear();
@@ -276,8 +278,16 @@ bool SimPool::deliver_message(bool any) {
 void SimPool::step(SimNode& node, Input input) {
   OwnerOutbox out;
   trace(node, input);
+  const OwnerCounters before = node.machine->counters();
   node.machine->step(std::move(input), now_, out);
+  const OwnerCounters& after = node.machine->counters();
+  counts["claims granted"] += after.claims_granted - before.claims_granted;
+  counts["claims recalled"] += after.claims_recalled - before.claims_recalled;
+  counts["claims returned"] += after.claims_returned - before.claims_returned;
+  counts["commands claimed"] += after.commands_claimed - before.commands_claimed;
   for (OwnerOutbox::ToPeer& message : out.messages) {
+    if (std::holds_alternative<BounceMessage>(message.message.body)) ++counts["commands bounced"];
+    if (std::holds_alternative<DoomMessage>(message.message.body)) ++counts["dooms told"];
     for (const MemberId& member : node.linked) {
       if (member.node != message.to) continue;
       links_[{node.id, message.to}].push_back({node.life, member, std::move(message.message)});
