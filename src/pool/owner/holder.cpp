@@ -91,8 +91,8 @@ void Holder::opened(const FileKey& key, const coherence::Open& command,
     cache->client = command.client;
     if (answer.kind == CacheKind::Lease) cache->key = command.cache.key;
   }
-  if (answer.break_in_progress && !is_new) {
-    // Made out while the lease was breaking: the client may have acknowledged since.
+  if (answer.break_in_progress && !is_new && !cache->breaking_to) {
+    // Made out while the lease was breaking, and the client has acknowledged since.
     cache->rights = static_cast<coherence::CacheRights>(cache->rights & answer.rights);
     return;
   }
