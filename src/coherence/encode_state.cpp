@@ -102,6 +102,7 @@ bool parts_know_each_other(const FileState& file) {
   }
   for (const auto& [id, open] : file.opens) {
     if (open.cached && !file.caches.contains(open.cache)) return false;
+    if (open.node.raw() == 0 && !file.kept.contains(id)) return false;
   }
   return std::all_of(file.kept.begin(), file.kept.end(),
                      [&](const auto& kept) { return is_open(kept.first); }) &&

@@ -13,6 +13,17 @@ HeldOpen* open_in(HeldFile& file, OpenId open) {
   const auto at = file.opens.find(open);
   return at == file.opens.end() ? nullptr : &at->second;
 }
+
+void remember(HeldOpen& open, coherence::LockSequence sequence) {
+  if (sequence.index == 0) return;
+  const auto at = std::lower_bound(open.sequences.begin(), open.sequences.end(),
+                                   coherence::LockSequence{sequence.index, 0});
+  if (at != open.sequences.end() && at->index == sequence.index) {
+    at->number = sequence.number;
+  } else {
+    open.sequences.insert(at, sequence);
+  }
+}
 }  // namespace
 
 HeldCache* Holder::cache_of(HeldFile& file, OpenId open, const ClientGuid& client,
@@ -100,8 +111,42 @@ void Holder::opened(const FileKey& key, const coherence::Open& command,
   cache->epoch = answer.lease_epoch;
 }
 
+void Holder::reclaimed(const FileKey& key, const coherence::Reclaimed& answer) {
+  const coherence::KeptOpen& what = answer.what;
+  HeldFile& file = files_[key];
+  file.path = what.open.path;
+  file.delete_pending = answer.delete_pending;
+  HeldOpen& open = file.opens[what.open.open];
+  open.command = what.open;
+  open.kind = what.open.cache.kind;
+  open.lease_version = what.open.cache.version;
+  open.locks = what.locks;
+  open.sequences = what.sequences;
+  open.closing = false;
+  if (open.kind == CacheKind::None) return;
+  HeldCache* cache = cache_of(file, open);
+  if (cache == nullptr) {
+    cache = &file.caches.emplace_back();
+    cache->kind = open.kind;
+    cache->open = what.open.open;
+    cache->client = what.open.client;
+    if (open.kind == CacheKind::Lease) cache->key = what.open.cache.key;
+  }
+  cache->rights = what.open.cache.rights;
+  cache->epoch = what.lease_epoch;
+  if (!answer.owes_break) return;
+  // The break that goes to the client with the answer.
+  cache->rights = answer.owed.from;
+  cache->breaking_to = answer.owed.to;
+  cache->epoch_before_break = static_cast<std::uint16_t>(what.lease_epoch - 1);
+}
+
 void Holder::end(const Inflight& command, const Outcome& outcome) {
   const bool success = outcome.status == NtStatus::Success;
+  if (const auto* back = std::get_if<coherence::Reclaimed>(&outcome.answer)) {
+    if (success) reclaimed(command.key, *back);
+    return;
+  }
   if (const auto* open = std::get_if<coherence::Open>(&command.body)) {
     const auto* answer = std::get_if<coherence::Opened>(&outcome.answer);
     if (success && answer != nullptr) opened(command.key, *open, *answer);
@@ -118,10 +163,17 @@ void Holder::end(const Inflight& command, const Outcome& outcome) {
     forget(file, close->open);
   } else if (const auto* lock = std::get_if<coherence::Lock>(&command.body)) {
     HeldOpen* open = open_in(file->second, lock->open);
-    if (!success || lock->unlock || open == nullptr) return;
+    if (!success || open == nullptr) return;
+    if (lock->unlock) return remember(*open, lock->sequence);
     open->locks.insert(open->locks.end(), lock->ranges.begin(), lock->ranges.end());
+    remember(*open, lock->sequence);
   } else if (const auto* pending = std::get_if<coherence::SetDeletePending>(&command.body)) {
     if (success) file->second.delete_pending = pending->pending;
+  } else if (const auto* detach = std::get_if<coherence::Detach>(&command.body)) {
+    if (success) forget(file, detach->open);
+  } else if (const auto* update = std::get_if<coherence::UpdateKept>(&command.body)) {
+    HeldOpen* open = open_in(file->second, update->open);
+    if (success && open != nullptr) open->command.durability = update->durability;
   } else if (const auto* renamed = std::get_if<coherence::Renamed>(&command.body)) {
     if (success) file->second.path = renamed->path;
   } else if (const auto* unlinked = std::get_if<coherence::Unlinked>(&command.body)) {
@@ -201,6 +253,7 @@ std::vector<AssertMessage> Holder::assertions(const FileKey& key) {
       said.open.share = coherence::kShareRead | coherence::kShareWrite | coherence::kShareDelete;
     } else {
       said.locks = open.locks;
+      said.sequences = open.sequences;
       // Answers may have come in another order than the grants. Where one open has shared and
       // exclusive locks on a byte, the exclusive ones were first.
       std::stable_partition(said.locks.begin(), said.locks.end(),

@@ -31,6 +31,7 @@ struct HeldOpen {
   coherence::CacheKind kind = coherence::CacheKind::None;
   std::uint8_t lease_version = 0;
   std::vector<coherence::LockRange> locks;
+  std::vector<coherence::LockSequence> sequences;
   bool closing = false;  ///< Close is under way: it forbids nobody anything any more
 };
 
@@ -74,6 +75,7 @@ class Holder {
   HeldCache* cache_of(HeldFile& file, OpenId open, const ClientGuid& client, const LeaseKey& key);
   static HeldCache* cache_of(HeldFile& file, const HeldOpen& open);
   void opened(const FileKey& key, const coherence::Open& command, const coherence::Opened& answer);
+  void reclaimed(const FileKey& key, const coherence::Reclaimed& answer);
   void forget(std::map<FileKey, HeldFile>::iterator file, OpenId open);
   void forget_if_empty(std::map<FileKey, HeldFile>::iterator file);
 

@@ -215,7 +215,7 @@ std::optional<decltype(PeerMessage::body)> take_body(ByteReader& in) {
       const FileKey key = take_key(in);
       const OpenId open{in.u64()};
       const std::uint8_t reason = in.u8();
-      if (reason > static_cast<std::uint8_t>(coherence::RevokeReason::Administrator)) {
+      if (reason > static_cast<std::uint8_t>(coherence::RevokeReason::Displaced)) {
         return std::nullopt;
       }
       return made(RevokeMessage{key, open, static_cast<coherence::RevokeReason>(reason)});

@@ -12,6 +12,7 @@ namespace flotilla::pool {
 bool OwnerMachine::askable(const coherence::Body& body) {
   return !std::holds_alternative<coherence::AssertOpen>(body) &&
          !std::holds_alternative<coherence::Tick>(body) &&
+         !std::holds_alternative<coherence::Restore>(body) &&
          !std::holds_alternative<coherence::NodeGone>(body);
 }
 
