@@ -80,6 +80,9 @@ void read_server(TomlTable table, AppConfig& config) {
   table.number("sessions_max", server.sessions_max, 1, 10000000);
   table.number("opens_max", server.opens_max, 1, 100000000);
   table.number("opens_per_session_max", server.opens_per_session_max, 1, 10000000);
+  table.number("opens_per_file_max", server.opens_per_file_max, 1, 100000000);
+  table.number("locks_per_file_max", server.locks_per_file_max, 1, 100000000);
+  table.number("locks_max", server.locks_max, 1, 1000000000);
   std::int64_t seconds = server.unauthenticated_timeout.count() / 1000;
   table.number("unauthenticated_timeout_s", seconds, 1, 3600);
   server.unauthenticated_timeout = std::chrono::seconds(seconds);
@@ -115,6 +118,9 @@ void read_server(TomlTable table, AppConfig& config) {
   path.clear();
   table.text("keytab", path);
   if (!path.empty()) config.keytab = path;
+  path.clear();
+  table.text("state_dir", path);
+  if (!path.empty()) config.state_dir = path;
   std::string level;
   table.text("log_level", level);
   static constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
@@ -134,6 +140,7 @@ ports::ShareConfig read_share(TomlTable table, const toml::node& at) {
   table.text("comment", share.comment);
   table.flag("read_only", share.read_only);
   table.flag("hidden", share.hidden);
+  table.flag("continuous_availability", share.continuous_availability);
   table.flag("compression", share.compression);
   table.texts("valid_users", share.valid_users);
   table.text("volume", share.volume);

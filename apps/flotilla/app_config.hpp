@@ -33,6 +33,7 @@ struct AppConfig {
   std::filesystem::path users_file;
   std::filesystem::path runtime_dir;
   std::filesystem::path keytab;
+  std::filesystem::path state_dir;  ///< of a single node: what survives its restart; empty: nothing
   log::Level log_level = log::Level::Info;
   std::optional<PoolConfig> pool;
 };

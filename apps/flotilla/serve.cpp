@@ -20,6 +20,7 @@
 #include "handlers/orphans.hpp"
 #include "handlers/server.hpp"
 #include "pool/embedded/embedded_engine.hpp"
+#include "pool/store/lmdb_store.hpp"
 #include "runtime/blocking_pool.hpp"
 #include "vfs/posix/posix_backend.hpp"
 
@@ -99,6 +100,29 @@ int failed(const std::string& message) {
   return 1;
 }
 
+/// The engine of a node on its own, with what it kept before it was restarted.
+std::expected<std::shared_ptr<ports::Engine>, Message> single_node(
+    const ports::Clock& clock, const coherence::Limits& limits,
+    const std::filesystem::path& state_dir) {
+  pool::EmbeddedOptions options{.limits = limits};
+  std::vector<coherence::KeptFile> kept;
+  if (!state_dir.empty()) {
+    auto store = pool::LmdbStore::open(state_dir);
+    if (!store) return std::unexpected(std::move(store.error()));
+    auto loaded = (*store)->load();
+    if (!loaded) return std::unexpected(std::move(loaded.error()));
+    kept = std::move(*loaded);
+    options.store = std::move(*store);
+  }
+  auto engine = std::make_shared<pool::EmbeddedEngine>(clock, std::move(options));
+  engine->restore(kept);
+  if (!kept.empty()) {
+    log::info("state_dir {}: {} files have opens that wait for their clients", state_dir.string(),
+              kept.size());
+  }
+  return engine;
+}
+
 }  // namespace
 
 int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
@@ -124,7 +148,9 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
   std::unique_ptr<PoolNode> pool;
   std::shared_ptr<ports::Engine> engine;
   NodeId self{1};
-  const coherence::Limits limits{.break_timeout = config.server.break_timeout};
+  const coherence::Limits limits{.break_timeout = config.server.break_timeout,
+                                 .opens_per_file_max = config.server.opens_per_file_max,
+                                 .locks_per_file_max = config.server.locks_per_file_max};
   if (config.pool) {
     auto joined = PoolNode::open(*config.pool, limits, *clock);
     if (!joined) return failed(joined.error());
@@ -132,9 +158,14 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
     engine = pool->engine();
     self = pool->self();
     config.server.guid = server_guid(as_text(pool->key()));
+    if (!config.state_dir.empty()) {
+      log::warn("state_dir {} is not used: a pool keeps durable handles on its nodes",
+                config.state_dir.string());
+    }
   } else {
-    engine =
-        std::make_shared<pool::EmbeddedEngine>(*clock, pool::EmbeddedOptions{.limits = limits});
+    auto embedded = single_node(*clock, limits, config.state_dir);
+    if (!embedded) return failed(embedded.error());
+    engine = std::move(*embedded);
     config.server.guid = server_guid(machine_seed(config.server.server_name));
   }
 

@@ -161,6 +161,10 @@ std::uint32_t capabilities_for(Dialect dialect, std::uint32_t client,
   ours |= wire::capability::kLargeMtu;
   if (dialect == Dialect::Smb210 || dialect == Dialect::Smb2Wildcard) return ours;
   if (in.multichannel) ours |= client & wire::capability::kMultiChannel;
+  const auto& shares = in.config->shares;
+  if (std::ranges::any_of(shares, &ports::ShareConfig::continuous_availability)) {
+    ours |= client & wire::capability::kPersistentHandles;
+  }
   // In 3.1.1 the cipher is chosen by a context instead.
   if (in.encryption && dialect != Dialect::Smb311) ours |= client & wire::capability::kEncryption;
   return ours;

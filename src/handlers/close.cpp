@@ -20,6 +20,7 @@ void release_open(Server& server, session::Open& open) {
     server.leases().release(open.client_guid, open.lease_key, open.open_id);
   }
   OpenState& state = state_of(open);
+  server.locks_count.fetch_sub(std::exchange(state.locks_held, 0), std::memory_order_relaxed);
   if (state.watch) server.notify().remove(state.watch);
   state.watch.reset();
   if (state.wrote && state.open_file) state.open_file->show_write_time();
@@ -51,14 +52,20 @@ runtime::Task<void> end_open(Server& server, runtime::Executor& executor,
   state.watch.reset();
   if (state.wrote && state.open_file) state.open_file->show_write_time();
   state.enumeration.reset();
-  server.durable().detach(open, kernel_credentials(*session), executor, state.durable.timeout);
+  co_await server.durable().detach(open, kernel_credentials(*session), executor);
 }
 
 runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const Share& share,
                               ports::Credentials who, FileKey key, OpenId open, bool directory) {
   coherence::Body close = coherence::Close{open};
-  const coherence::Outcome outcome =
-      co_await engine_submit(server, executor, key, std::move(close));
+  coherence::Outcome outcome = co_await engine_submit(server, executor, key, std::move(close));
+  co_await finish_close(server, executor, share, std::move(who), key, open, directory,
+                        std::move(outcome));
+}
+
+runtime::Task<void> finish_close(Server& server, runtime::Executor& executor, const Share& share,
+                                 ports::Credentials who, FileKey key, OpenId open, bool directory,
+                                 coherence::Outcome outcome) {
   const auto* const closed = std::get_if<coherence::Closed>(&outcome.answer);
   if (outcome.status != NtStatus::Success || closed == nullptr || !closed->unlink) co_return;
   ports::Backend* const backend = share.backend.get();

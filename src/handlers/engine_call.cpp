@@ -45,6 +45,24 @@ runtime::Task<ports::OpenOutcome> engine_open(Request& request, FileKey key,
   co_return outcome;
 }
 
+runtime::Task<ports::OpenOutcome> engine_reclaim(Request& request, FileKey key,
+                                                 coherence::Reclaim command,
+                                                 std::shared_ptr<ports::OpenEvents> events) {
+  auto shot = runtime::OneShot<ports::OpenOutcome>::make();
+  request.server.engine().reclaim(
+      key, command, std::move(events),
+      [shot](ports::OpenOutcome outcome) { shot->set(std::move(outcome)); });
+  co_return co_await runtime::OneShot<ports::OpenOutcome>::wait(shot, request.executor());
+}
+
+runtime::Task<std::vector<coherence::KeptFound>> engine_find(Request& request,
+                                                             coherence::KeptQuery query) {
+  using Found = std::vector<coherence::KeptFound>;
+  auto shot = runtime::OneShot<Found>::make();
+  request.server.engine().find_kept(query, [shot](Found found) { shot->set(std::move(found)); });
+  co_return co_await runtime::OneShot<Found>::wait(shot, request.executor());
+}
+
 runtime::Task<coherence::Outcome> engine_submit(Request& request, FileKey key,
                                                 coherence::Body body) {
   auto shot = runtime::OneShot<coherence::Outcome>::make();

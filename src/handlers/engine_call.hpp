@@ -15,6 +15,14 @@ runtime::Task<ports::OpenOutcome> engine_open(Request& request, FileKey key,
                                               coherence::Open command,
                                               std::shared_ptr<ports::OpenEvents> events);
 
+/// Takes over an open that waits for its client.
+runtime::Task<ports::OpenOutcome> engine_reclaim(Request& request, FileKey key,
+                                                 coherence::Reclaim command,
+                                                 std::shared_ptr<ports::OpenEvents> events);
+/// Which opens of the whole pool can be named so.
+runtime::Task<std::vector<coherence::KeptFound>> engine_find(Request& request,
+                                                             coherence::KeptQuery query);
+
 /// Any other command that may wait (Lock, BeginRename); CANCEL ends the wait.
 runtime::Task<coherence::Outcome> engine_submit(Request& request, FileKey key,
                                                 coherence::Body body);

@@ -5,6 +5,8 @@
 
 #include "handlers/channel.hpp"
 #include "handlers/copychunk.hpp"
+#include "handlers/durable/durable_opens.hpp"
+#include "handlers/engine_call.hpp"
 #include "handlers/file_call.hpp"
 #include "handlers/pipe.hpp"
 #include "handlers/share_path.hpp"
@@ -335,6 +337,31 @@ NtStatus object_id(Request& request, const wire::IoctlRequest& ioctl, const File
   return send_whole(request, ioctl, wire::encoded(id));
 }
 
+/// [MS-SMB2] 3.3.5.15.9 Handling a Resiliency Request
+HandlerTask request_resiliency(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
+  if (request.channel->facts().dialect == 0x0202) co_return NtStatus::InvalidDeviceRequest;
+  if (target.open->directory) co_return NtStatus::InvalidParameter;
+  const auto asked = wire::decode<wire::NetworkResiliencyRequest>(ioctl.input);
+  const ports::ServerConfig& config = request.server.config();
+  if (!asked || std::chrono::milliseconds(asked->timeout_ms) > config.durable_timeout_max) {
+    co_return NtStatus::InvalidParameter;
+  }
+  const std::chrono::milliseconds timeout = asked->timeout_ms != 0
+                                                ? std::chrono::milliseconds(asked->timeout_ms)
+                                                : config.durable_timeout;
+  DurableTraits& durable = target.state().durable;
+  if (!durable.persistent) {
+    coherence::Body update = resilient_open(*target.open, timeout);
+    const coherence::Outcome outcome = co_await engine_submit(request.server, request.executor(),
+                                                              target.open->key, std::move(update));
+    if (outcome.status != NtStatus::Success) co_return outcome.status;
+    durable.durable = false;
+    durable.resilient = true;
+    durable.timeout = timeout;
+  }
+  co_return send(request, ioctl, {});
+}
+
 HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
                     std::shared_ptr<session::Open> open) {
   const auto target = file_of(request, open);
@@ -375,6 +402,7 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
       co_return send(request, ioctl, {});
     }
     case fsctl::kLmrRequestResiliency:
+      co_return co_await request_resiliency(request, ioctl, *target);
     case fsctl::kSrvReadHash:
       co_return NtStatus::NotSupported;
     case torture_fsctl::kAsyncSleep:

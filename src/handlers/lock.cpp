@@ -48,6 +48,20 @@ Result<coherence::Lock> command_of(const wire::LockRequest& body) {
   return command;
 }
 
+/// Of an array of unlocks that fails half way the first ones stay counted until the open goes.
+void count_locks(Server& server, session::Open& open, std::uint32_t count, bool unlock) {
+  if (open.closing) return;  // its locks are gone with it
+  std::uint32_t& held = state_of(open).locks_held;
+  const std::uint32_t change = unlock ? std::min(count, held) : count;
+  if (unlock) {
+    held -= change;
+    server.locks_count.fetch_sub(change, std::memory_order_relaxed);
+  } else {
+    held += change;
+    server.locks_count.fetch_add(change, std::memory_order_relaxed);
+  }
+}
+
 }  // namespace
 
 HandlerTask handle_lock(Request& request) {
@@ -73,6 +87,18 @@ HandlerTask handle_lock(Request& request) {
   auto command = command_of(*body);
   if (!command) co_return command.error();
   command->open = open->open_id;
+  const DurableTraits& durable = state_of(*open).durable;
+  const bool sequenced =
+      durable.durable || durable.resilient || durable.persistent ||
+      (request.channel->facts().server_capabilities & wire::capability::kMultiChannel) != 0;
+  if (sequenced) command->sequence = session::LockSequences::parts(sequence);
+  const bool unlock = command->unlock;
+  const auto count = static_cast<std::uint32_t>(command->ranges.size());
+  Server& server = request.server;
+  if (!unlock &&
+      server.locks_count.load(std::memory_order_relaxed) + count > server.config().locks_max) {
+    co_return NtStatus::InsufficientResources;
+  }
   const bool cut_short = command->ranges.size() < body->locks.size();
   coherence::Body engine_body = *std::move(command);
   const coherence::Outcome outcome =
@@ -84,8 +110,9 @@ HandlerTask handle_lock(Request& request) {
     if (gone && (open->closing || !request.alive())) co_return NtStatus::RangeNotLocked;
     co_return outcome.status;
   }
+  count_locks(server, *open, count, unlock);
   if (cut_short) co_return NtStatus::InvalidParameter;
-  if (request.channel->facts().server_capabilities & wire::capability::kMultiChannel) {
+  if (sequenced) {
     session::LockSequences::remember(open->lock_sequences, sequence);
   }
   wire::encode(wire::LockResponse{}, request.out);

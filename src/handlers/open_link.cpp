@@ -64,7 +64,11 @@ void OpenLink::drop(coherence::RevokeReason reason) {
   const Home home = this->home();
   if (!home.open) return;
   home.open->revoked = true;
-  log::warn("open {} of \"{}\" (client {}) is fenced, reason {}: its handle is gone",
+  const bool expected = reason == coherence::RevokeReason::Moved ||
+                        reason == coherence::RevokeReason::Expired ||
+                        reason == coherence::RevokeReason::Displaced;
+  log::line(expected ? log::Level::Info : log::Level::Warn,
+            "open {} of \"{}\" (client {}) is fenced, reason {}: its handle is gone",
             home.open->open_id.raw(), home.open->path,
             home.session ? home.session->peer_address : std::string("away"),
             static_cast<int>(reason));
@@ -113,7 +117,7 @@ void OpenLink::begin_attach() {
 void OpenLink::deliver(const coherence::Break& what) {
   std::shared_ptr<session::Session> session;
   std::shared_ptr<session::Open> open;
-  for (bool detached_seen = false;;) {
+  {
     std::unique_lock lock(mutex_);
     if (state_ == State::Early) {
       early_.push_back(what);
@@ -122,21 +126,18 @@ void OpenLink::deliver(const coherence::Break& what) {
     open = open_.lock();
     session = session_.lock();
     if (!open) return;
-    if (state_ == State::Attached) {
-      if (executor_->in_thread()) break;
-      lock.unlock();
-      return post(what);
-    }
-    if (detached_seen) return;  // closed meanwhile
+    const State state = state_;
+    const bool here = executor_->in_thread();
     lock.unlock();
-    // Another open of the lease may have a client that can be asked.
-    if (what.kind == coherence::CacheKind::Lease) {
-      if (const auto other = server_.leases().attached_link(open->client_guid, what.key)) {
-        return other->on_break(what);
-      }
+    if (state == State::Detached) {
+      // Sent before the engine knew. It asks nobody else while the open has a client by its books;
+      // another one of the lease may be there to be asked.
+      if (what.kind != coherence::CacheKind::Lease) return;
+      const auto other = server_.leases().attached_link(open->client_guid, what.key);
+      if (other) other->on_break(what);
+      return;
     }
-    if (server_.durable().close_broken(*open, what)) return;
-    detached_seen = true;  // taken by a client this moment: look again
+    if (!here) return post(what);
   }
   if (!session || open->revoked) return;
   tell_client(*session, *open, what);

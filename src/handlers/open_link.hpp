@@ -1,6 +1,6 @@
 // OpenLink: what the engine tells an open out of the blue, brought to the executor of the session
-// that has the open, and from there to the client. A detached durable open has no client to ask: a
-// break ends it.
+// that has the open, and from there to the client. A detached open has no client to ask; the engine
+// knows.
 #pragma once
 
 #include <atomic>

@@ -49,10 +49,11 @@ struct EnumerationTurn {
 };
 
 /// What makes an open one that its client may name again: [MS-SMB2] 3.3.1.10 IsDurable,
-/// IsResilient, DurableOpenTimeout, DurableOwner, CreateGuid, AppInstanceId.
+/// IsResilient, IsPersistent, DurableOpenTimeout, DurableOwner, CreateGuid, AppInstanceId.
 struct DurableTraits {
   bool durable = false;
   bool resilient = false;
+  bool persistent = false;
   std::chrono::milliseconds timeout{0};
   wire::Sid owner;
   CreateGuid create_guid;  ///< zero where the client named none (version 1)
@@ -104,6 +105,7 @@ struct OpenState final : session::Attachment {
   std::shared_ptr<NotifyWatch> watch;  ///< CHANGE_NOTIFY's; removed from the hub on close
   std::unique_ptr<Pipe> pipe;
   DurableTraits durable;
+  std::uint32_t locks_held = 0;  ///< in Server::locks_count
   // For the answer to a replay or a reconnect: what the CREATE was answered.
   coherence::CacheRequest cache_asked;
   std::uint16_t lease_epoch = 0;

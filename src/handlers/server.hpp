@@ -148,6 +148,7 @@ class Server final : public ports::ChannelServer {
 
   std::atomic<std::uint32_t> trees_count{0};
   std::atomic<std::uint32_t> opens_count{0};
+  std::atomic<std::uint32_t> locks_count{0};
   std::atomic<std::uint32_t> channels_count{0};
   std::atomic<std::uint64_t> requests_count{0};
   std::atomic<std::uint64_t> read_bytes{0};

@@ -323,6 +323,7 @@ HandlerTask handle_session_setup(Request& request) {
   if (fresh && previous.raw() != 0 && previous != id) {
     const wire::Sid user = step->token->user_sid;
     co_await close_previous(request, previous, user);
+    entry->session->previous = previous;
     if (channel.closed() || channel.find_session(id) != entry) {
       co_return NtStatus::UserSessionDeleted;
     }

@@ -114,6 +114,10 @@ HandlerTask handle_tree_connect(Request& request) {
   if (share->config.compression && !request.channel->facts().compression.empty()) {
     response.share_flags |= wire::share_flags::kCompressData;
   }
+  if (share->config.continuous_availability &&
+      (request.channel->facts().server_capabilities & wire::capability::kPersistentHandles) != 0) {
+    response.capabilities |= wire::share_capability::kContinuousAvailability;
+  }
   auto state = std::make_unique<TreeState>();
   state->share = share;
   tree->state = std::move(state);

@@ -59,7 +59,8 @@ HandlerTask handle_write(Request& request) {
   if (!ticket) co_return ticket.error();
   const bool through =
       (request.session->dialect >= 0x0210 && (write->flags & wire::write_flags::kWriteThrough)) ||
-      (target->open->create_options & wire::create_options::kWriteThrough);
+      (target->open->create_options & wire::create_options::kWriteThrough) != 0 ||
+      target->state().durable.persistent;  // what is acknowledged survives the node
   // `write->data` borrows from the request, which lives as long as this coroutine.
   // The credentials are copied only where a time is to be put back.
   const std::optional<NtTime> set_time = target->state().user_set_write_time;

@@ -23,7 +23,7 @@ struct ShareConfig {
   std::string comment;
   bool read_only = false;
   bool hidden = false;  ///< not listed by NetShareEnumAll (a name ending in $ is too)
-  bool continuous_availability = false;  ///< issue about state
+  bool continuous_availability = false;  ///< clients may have persistent handles
   EncryptionMode encryption = EncryptionMode::Off;
   bool compression =
       false;  ///< clients are told to ask for compressed reads and to compress writes
@@ -57,6 +57,9 @@ struct ServerConfig {
   std::uint32_t sessions_max = 100000;
   std::uint32_t opens_max = 500000;
   std::uint32_t opens_per_session_max = 65536;
+  std::uint32_t opens_per_file_max = 100000;
+  std::uint32_t locks_per_file_max = 100000;
+  std::uint32_t locks_max = 1000000;  ///< of this node's clients
   bool leases = true;
   bool torture_fsctls = false;  ///< smbtorture may make this server misbehave: tests only
   std::vector<ShareConfig> shares;

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "coherence/types.hpp"
+
 namespace flotilla::session {
 
 /// Spec    [MS-SMB2] 3.3.5.2.10 Verifying the Channel Sequence Number
@@ -21,6 +23,12 @@ class LockSequences {
   /// Effect  an entry with another number becomes invalid
   [[nodiscard]] static bool replayed(std::vector<std::uint8_t>& entries,
                                      std::uint32_t lock_sequence);
+  /// As the engine keeps it; index 0 where it names no valid bucket.
+  [[nodiscard]] static coherence::LockSequence parts(std::uint32_t lock_sequence) noexcept {
+    const std::uint32_t index = lock_sequence >> 4;
+    if (index == 0 || index > kIndexMax) return {};
+    return {static_cast<std::uint8_t>(index), static_cast<std::uint8_t>(lock_sequence & 15U)};
+  }
   /// The request has succeeded: remember its number.
   static void remember(std::vector<std::uint8_t>& entries, std::uint32_t lock_sequence);
 

@@ -79,6 +79,8 @@ class Session {
  public:
   SessionId id;
   SessionState state = SessionState::InProgress;
+  SessionId
+      previous;  ///< PreviousSessionId of its SESSION_SETUP: closed, and its opens may be asked for
   ClientGuid client_guid;
   std::uint16_t dialect = 0;
   bool guest = false;

@@ -18,6 +18,14 @@
 
 namespace flotilla::handlers {
 
+wire::CreateAction action_of(const Making& making) noexcept {
+  if (making.created) return wire::CreateAction::Created;
+  if (!making.overwriting()) return wire::CreateAction::Opened;
+  return making.body.create_disposition == wire::CreateDisposition::Supersede
+             ? wire::CreateAction::Superseded
+             : wire::CreateAction::Overwritten;
+}
+
 namespace {
 
 namespace o = wire::create_options;
@@ -217,8 +225,8 @@ runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
   co_return NtStatus::Success;
 }
 
-/// A stream's open keeps its file open too, so that the file's deletion waits for it and a
-/// delete-pending file has no stream to open.
+}  // namespace
+
 runtime::Task<NtStatus> hold_base(Request& request, Making& making) {
   Server& server = request.server;
   const FileKey key = making.file->base_key();
@@ -245,6 +253,8 @@ runtime::Task<NtStatus> hold_base(Request& request, Making& making) {
   co_return NtStatus::Success;
 }
 
+namespace {
+
 runtime::Task<void> release_base(Request& request, Making& making) {
   const std::shared_ptr<StreamHold> hold = std::exchange(making.stream_hold, nullptr);
   if (!hold) co_return;
@@ -270,6 +280,7 @@ runtime::Task<NtStatus> ask_for_file(Request& request, Making& making) {
   command.created = making.created;
   command.delete_on_close = (making.body.create_options & o::kDeleteOnClose) != 0;
   if (!making.directory()) command.cache = making.asks.cache;
+  command.durability = durability_asked(request, making);
   if (making.directory() && making.asks.cache.kind == coherence::CacheKind::Lease) {
     // Directories get no lease (yet), but the key must not be another file's all the same.
     const auto place = server.leases().find(facts.client_guid, making.asks.cache.key);
@@ -410,13 +421,7 @@ std::shared_ptr<session::Open> hang_up(Request& request, Making& making) {
       ++state->open_file->delete_openers;
     }
   }
-  if (making.created) {
-    state->create_action = wire::CreateAction::Created;
-  } else if (making.overwriting()) {
-    state->create_action = making.body.create_disposition == wire::CreateDisposition::Supersede
-                               ? wire::CreateAction::Superseded
-                               : wire::CreateAction::Overwritten;
-  }
+  state->create_action = action_of(making);
   open->state = std::move(state);
   if (open->cache_kind == coherence::CacheKind::Lease) {
     // An upgrade is one of all opens of the lease.

@@ -4,82 +4,69 @@
 
 #include "base/log.hpp"
 #include "handlers/channel.hpp"
+#include "handlers/close.hpp"
 #include "handlers/create/making.hpp"
+#include "handlers/durable/passport.hpp"
+#include "handlers/engine_call.hpp"
 #include "handlers/file_call.hpp"
-#include "handlers/share_path.hpp"
-#include "handlers/wildcard.hpp"
-#include "wire/utf16.hpp"
 
 namespace flotilla::handlers {
 
 namespace {
 
-bool same_name(std::string_view a, std::string_view b) {
-  return fold_case(wire_path(a)) == fold_case(wire_path(b));
+using coherence::DurableKind;
+
+/// What of the open's caching makes it durable. [MS-SMB2] 3.3.5.9.6: a batch oplock, or H.
+bool asks_handle(const CreateAsks& asks) {
+  return asks.cache.kind != coherence::CacheKind::None &&
+         (asks.cache.rights & coherence::kCacheHandle) != 0;
 }
 
-const wire::Sid& user_of(const session::Session& session) {
-  return static_cast<const SessionCredentials&>(*session.credentials).token->user_sid;
+bool asks_persistent(const Request& request, const Making& making) {
+  return making.asks.durable_v2 &&
+         (making.asks.durable_v2->flags & wire::durable_handle_flags::kPersistent) != 0 &&
+         making.share->config.continuous_availability &&
+         (request.channel->facts().server_capabilities & wire::capability::kPersistentHandles) != 0;
 }
 
-/// What of a lease or of its absence does not fit a detached open.
-NtStatus check_lease(const session::Open& open, const CreateAsks& asks, const ClientGuid& client) {
-  const bool leased = open.cache_kind == coherence::CacheKind::Lease;
-  const bool asked = asks.cache.kind == coherence::CacheKind::Lease;
-  if (leased != asked) return NtStatus::ObjectNameNotFound;
-  if (!leased) return NtStatus::Success;
-  if (open.client_guid != client || open.lease_key != asks.cache.key ||
-      open.lease_version != asks.cache.version) {
-    return NtStatus::ObjectNameNotFound;
+std::chrono::milliseconds timeout_of(Request& request, const Making& making) {
+  const ports::ServerConfig& config = request.server.config();
+  if (!making.asks.durable_v2 || making.asks.durable_v2->timeout_ms == 0) {
+    return config.durable_timeout;
   }
-  return NtStatus::Success;
-}
-
-/// Every refusal of 3.3.5.9.7 and 3.3.5.9.12 beside the look-up.
-NtStatus check_reconnect(session::Open& open, const Request& request, const Making& making) {
-  const DurableTraits& durable = state_of(open).durable;
-  if (!durable.durable && !durable.resilient) return NtStatus::ObjectNameNotFound;
-  // Version 1 names no guid, and may reclaim what version 2 has made; version 2 with a guid of zero
-  // reclaims what version 1 has made.
-  if (making.asks.reconnect_v2 && durable.create_guid != making.asks.reconnect_v2->create_guid) {
-    return NtStatus::ObjectNameNotFound;
-  }
-  const ClientGuid& client = request.channel->facts().client_guid;
-  if (const NtStatus lease = check_lease(open, making.asks, client); lease != NtStatus::Success) {
-    return lease;
-  }
-  if (state_of(open).share != making.share) return NtStatus::ObjectNameNotFound;
-  if (open.cache_kind == coherence::CacheKind::Lease &&
-      !same_name(refresh_path(open), making.name.path)) {
-    return NtStatus::InvalidParameter;
-  }
-  if (durable.owner != user_of(*request.session)) return NtStatus::AccessDenied;
-  return NtStatus::Success;
-}
-
-/// What the answer needs of an open that was made by an earlier CREATE.
-void take_over(Making& making, session::Open& open) {
-  const OpenState& state = state_of(open);
-  making.file = state.file;
-  making.path = open.path;
-  making.granted = open.granted_access;
-  making.rights.maximal = open.granted_access;
-  making.open_id = open.open_id;
-  making.opened.kind = open.cache_kind;
-  making.opened.rights = open.cache_rights;
-  making.opened.lease_version = open.lease_version;
-  making.opened.lease_epoch = state.lease_epoch;
-  making.asks.cache = state.cache_asked;
-}
-
-runtime::Task<Result<ports::FileFacts>> facts_of(Request& request,
-                                                 std::shared_ptr<ports::BackendFile> file,
-                                                 bool local) {
-  auto call = [file]() -> Result<ports::FileFacts> { return file->facts(); };
-  co_return co_await offload(request.server, request.executor(), local, std::move(call));
+  return std::min(std::chrono::milliseconds(making.asks.durable_v2->timeout_ms),
+                  config.durable_timeout_max);
 }
 
 }  // namespace
+
+coherence::Durability durability_asked(Request& request, const Making& making) {
+  coherence::Durability durability;
+  const CreateAsks& asks = making.asks;
+  durability.app_instance = asks.app_instance;
+  if (!asks.app_instance.is_zero()) {
+    durability.app_version_high = asks.app_version.app_instance_version_high;
+    durability.app_version_low = asks.app_version.app_instance_version_low;
+  }
+  if (asks.durable_v2) durability.create_guid = asks.durable_v2->create_guid;
+  if (!making.directory()) {
+    if (asks_persistent(request, making)) {
+      durability.kind = DurableKind::Persistent;
+    } else if ((asks.durable_v1 || asks.durable_v2) && asks_handle(asks)) {
+      durability.kind = DurableKind::Durable;
+    }
+  }
+  if (durability == coherence::Durability{}) return durability;
+  durability.timeout = timeout_of(request, making);
+  Passport passport;
+  passport.share = making.share->config.name;
+  passport.owner = user_of(*request.session);
+  passport.create_options = making.body.create_options;
+  passport.create_action = action_of(making);
+  passport.cache_asked = asks.cache;
+  durability.passport = encode(passport);
+  return durability;
+}
 
 void grant_durability(Request& request, Making& making, session::Open& open) {
   DurableTraits& durable = state_of(open).durable;
@@ -95,48 +82,11 @@ void grant_durability(Request& request, Making& making, session::Open& open) {
     durable.app_version_low = asks.app_version.app_instance_version_low;
     request.server.durable().add_instance(asks.app_instance, making.link);
   }
-  if (!asks.durable_v1 && !asks.durable_v2) return;
+  if (open.directory || (!asks.durable_v1 && !asks.durable_v2)) return;
+  durable.persistent = asks_persistent(request, making);
   const bool handle = (open.cache_rights & coherence::kCacheHandle) != 0;
-  if (open.directory || !handle) return;  // a batch oplock, or a lease with H
-  durable.durable = true;
-  const ports::ServerConfig& config = request.server.config();
-  durable.timeout = config.durable_timeout;
-  if (asks.durable_v2 && asks.durable_v2->timeout_ms != 0) {
-    durable.timeout = std::min(std::chrono::milliseconds(asks.durable_v2->timeout_ms),
-                               config.durable_timeout_max);
-  }
-}
-
-runtime::Task<NtStatus> reconnect(Request& request, Making& making) {
-  const FileId asked =
-      making.asks.reconnect_v2 ? making.asks.reconnect_v2->file_id : *making.asks.reconnect_v1;
-  auto kept = request.server.durable().reclaim(
-      OpenId{asked.persistent_id},
-      [&](session::Open& open) { return check_reconnect(open, request, making); });
-  if (!kept) {
-    log::debug("reconnect of open {} by {}: {}", asked.persistent_id, request.session->user_name,
-               name_of(kept.error()));
-    co_return kept.error();
-  }
-  const std::shared_ptr<session::Open> open = *std::move(kept);
-  session::Session& session = *request.session;
-  open->id.volatile_id = session.next_volatile++;
-  open->session = session.id;
-  open->tree = request.tree->id;
-  open->channel_sequence = request.header.channel_sequence();
-  session.opens.emplace(open->id.volatile_id, open);
-  request.chain.file = open->id;
-  state_of(*open).create_action = wire::CreateAction::Opened;
-  take_over(making, *open);
-  making.tells_durable = false;
-  // Breaks that waited for the client leave after this answer.
-  const std::shared_ptr<OpenLink> link = state_of(*open).events;
-  const auto facts = co_await facts_of(request, making.file, making.backend->local());
-  if (!request.alive()) co_return NtStatus::UserSessionDeleted;  // and it is detached again
-  if (facts) making.facts = *facts;
-  append_response(request, making, *open);
-  link->attach(open, request.session, request.channel);
-  co_return NtStatus::Success;
+  durable.durable = !durable.persistent && handle;  // a batch oplock, or a lease with H
+  if (durable.durable || durable.persistent) durable.timeout = timeout_of(request, making);
 }
 
 runtime::Task<std::optional<NtStatus>> replay(Request& request, Making& making) {
@@ -147,12 +97,17 @@ runtime::Task<std::optional<NtStatus>> replay(Request& request, Making& making) 
   if (earlier.pending) {
     co_return is_replay ? NtStatus::FileNotAvailable : NtStatus::DuplicateObjectid;
   }
-  if (!earlier.open) co_return std::nullopt;
+  if (!earlier.open) {
+    if (!is_replay) co_return std::nullopt;
+    co_return co_await replay_elsewhere(request, making);
+  }
   if (!is_replay) co_return NtStatus::DuplicateObjectid;
   const std::shared_ptr<session::Open> open = earlier.open;
   const auto own = request.session->opens.find(open->id.volatile_id);
   if (own == request.session->opens.end() || own->second != open) {
-    co_return NtStatus::DuplicateObjectid;  // another session has it, or none
+    // Another session has it; or none, and the client does not know that its CREATE succeeded.
+    if (!state_of(*open).events->home().detached) co_return NtStatus::DuplicateObjectid;
+    co_return co_await replay_detached(request, making, open->open_id);
   }
   if (state_of(*open).durable.owner != user_of(*request.session)) co_return NtStatus::AccessDenied;
   const bool leased = open->cache_kind == coherence::CacheKind::Lease;
@@ -172,11 +127,49 @@ runtime::Task<std::optional<NtStatus>> replay(Request& request, Making& making) 
   co_return NtStatus::Success;
 }
 
+namespace {
+
+/// [MS-SMB2] 3.3.5.9.15: an instance does not displace one of its own version or of a later one.
+bool is_later_version(std::uint64_t high, std::uint64_t low, const CreateAsks& asks) {
+  const std::pair theirs(high, low);
+  const std::pair ours(asks.app_version.app_instance_version_high,
+                       asks.app_version.app_instance_version_low);
+  const std::pair<std::uint64_t, std::uint64_t> none(0, 0);
+  return theirs != none && ours != none && theirs >= ours;
+}
+
+/// Opens of the instance that other nodes have, or that wait for their client since before a
+/// restart.
+runtime::Task<NtStatus> displace_elsewhere(Request& request, Making& making) {
+  Server& server = request.server;
+  coherence::KeptQuery query;
+  query.app_instance = making.asks.app_instance;
+  const std::vector<coherence::KeptFound> found = co_await engine_find(request, query);
+  for (const coherence::KeptFound& there : found) {
+    const coherence::Open& open = there.what.open;
+    if (there.what.holder == server.node() || open.client == request.channel->facts().client_guid) {
+      continue;
+    }
+    const auto passport = decode_passport(open.durability.passport);
+    if (!passport || !same_name(passport->share, making.share->config.name) ||
+        !same_name(open.path, making.name.path)) {
+      continue;
+    }
+    if (is_later_version(open.durability.app_version_high, open.durability.app_version_low,
+                         making.asks)) {
+      co_return NtStatus::FileForcedClosed;
+    }
+    ports::Credentials who = making.who;
+    co_await give_back(server, request.executor(), *making.share, std::move(who), there.key,
+                       open.open, false);
+  }
+  co_return NtStatus::Success;
+}
+
+}  // namespace
+
 runtime::Task<NtStatus> displace_instance(Request& request, Making& making) {
   const ClientGuid client = request.channel->facts().client_guid;
-  const auto version_of = [](std::uint64_t high, std::uint64_t low) {
-    return std::pair(high, low);
-  };
   for (const auto& link : request.server.durable().of_instance(making.asks.app_instance)) {
     const OpenLink::Home home = link->home();
     if (!home.open || home.open->closing || home.open->client_guid == client) continue;
@@ -185,15 +178,13 @@ runtime::Task<NtStatus> displace_instance(Request& request, Making& making) {
         !same_name(state.open_file->path(), making.name.path)) {
       continue;
     }
-    const auto theirs = version_of(state.durable.app_version_high, state.durable.app_version_low);
-    const auto ours = version_of(making.asks.app_version.app_instance_version_high,
-                                 making.asks.app_version.app_instance_version_low);
-    if (theirs != version_of(0, 0) && ours != version_of(0, 0) && theirs >= ours) {
+    if (is_later_version(state.durable.app_version_high, state.durable.app_version_low,
+                         making.asks)) {
       co_return NtStatus::FileForcedClosed;
     }
     co_await request.server.durable().close_anywhere(link, request.executor());
   }
-  co_return NtStatus::Success;
+  co_return co_await displace_elsewhere(request, making);
 }
 
 }  // namespace flotilla::handlers

@@ -68,9 +68,10 @@ void append_response(Request& request, const Making& making, const session::Open
   }
   const DurableTraits& durable = state_of(const_cast<session::Open&>(open)).durable;
   const bool handle = (making.opened.rights & coherence::kCacheHandle) != 0;
-  if (durable.durable && handle && making.tells_durable) {
+  if (((durable.durable && handle) || durable.persistent) && making.tells_durable) {
     if (making.asks.durable_v2) {
       wire::DurableHandleResponseV2 granted;
+      granted.flags = durable.persistent ? wire::durable_handle_flags::kPersistent : 0U;
       granted.timeout_ms = static_cast<std::uint32_t>(durable.timeout.count());
       contexts.add(granted);
     } else if (making.asks.durable_v1) {

@@ -42,6 +42,10 @@ struct Making {
   }
 };
 
+/// What the engine is to know of the open's durability.
+/// Spec    [MS-SMB2] 3.3.5.9.6, 3.3.5.9.10
+[[nodiscard]] coherence::Durability durability_asked(Request& request, const Making& making);
+
 /// Marks a new open as durable where its request and its caching rights allow it.
 /// Spec    [MS-SMB2] 3.3.5.9.6 and 3.3.5.9.10, "Successful Open Initialization"
 void grant_durability(Request& request, Making& making, session::Open& open);
@@ -49,7 +53,20 @@ void grant_durability(Request& request, Making& making, session::Open& open);
 /// Encodes the CREATE response from what was made. Spec [MS-SMB2] 3.3.5.9, 2.2.14
 void append_response(Request& request, const Making& making, const session::Open& open);
 
-/// DHnC or DH2C: hangs a detached open into this session.
+/// CreateAction of the answer.
+[[nodiscard]] wire::CreateAction action_of(const Making& making) noexcept;
+
+/// Without case, as names on the wire are.
+[[nodiscard]] bool same_name(std::string_view a, std::string_view b);
+[[nodiscard]] const wire::Sid& user_of(const session::Session& session);
+/// What the answer needs of an open that was made by an earlier CREATE.
+void take_over(Making& making, session::Open& open);
+
+/// A stream's open keeps its file open too, so that the file's deletion waits for it and a
+/// delete-pending file has no stream to open. Sets `making.stream_hold`.
+runtime::Task<NtStatus> hold_base(Request& request, Making& making);
+
+/// DHnC or DH2C: hangs a detached open, of this node or of any, into this session.
 /// Spec    [MS-SMB2] 3.3.5.9.7, 3.3.5.9.12
 runtime::Task<NtStatus> reconnect(Request& request, Making& making);
 
@@ -57,6 +74,11 @@ runtime::Task<NtStatus> reconnect(Request& request, Making& making);
 /// Spec    [MS-SMB2] 3.3.5.9.10
 /// Output  nothing: it is new, and its guid is claimed; else the answer
 runtime::Task<std::optional<NtStatus>> replay(Request& request, Making& making);
+
+/// A replay whose open waits for its client: a reconnect that is answered as a CREATE.
+runtime::Task<NtStatus> replay_detached(Request& request, Making& making, OpenId open);
+/// A replay of a CREATE that this node knows nothing of. Output: nothing: nobody does
+runtime::Task<std::optional<NtStatus>> replay_elsewhere(Request& request, Making& making);
 
 /// Another node of an application takes over: the former instance's opens of the file are closed.
 /// Spec    [MS-SMB2] 3.3.5.9.13, 3.3.5.9.15

@@ -5,6 +5,8 @@
 #include "base/log.hpp"
 #include "handlers/channel.hpp"
 #include "handlers/close.hpp"
+#include "handlers/durable/passport.hpp"
+#include "handlers/engine_call.hpp"
 #include "handlers/open_link.hpp"
 
 namespace flotilla::handlers {
@@ -30,38 +32,37 @@ void CreateGuidClaim::fulfil(const std::shared_ptr<session::Open>& open) {
 bool survives_disconnect(session::Open& open) {
   if (open.pipe || open.directory || open.revoked || open.closing) return false;
   const DurableTraits& traits = state_of(open).durable;
-  if (traits.resilient) return true;
+  if (traits.resilient || traits.persistent) return true;
   return traits.durable && (open.cache_rights & coherence::kCacheHandle) != 0;
 }
 
-void DurableOpens::detach(const std::shared_ptr<session::Open>& open, ports::Credentials who,
-                          runtime::Executor& executor, std::chrono::milliseconds timeout) {
-  std::uint64_t generation = 0;
+runtime::Task<void> DurableOpens::detach(std::shared_ptr<session::Open> open,
+                                         ports::Credentials who, runtime::Executor& executor) {
   {
     const std::scoped_lock lock(mutex_);
-    generation = next_generation_++;
-    detached_[open->open_id] = {open, std::move(who), &executor, generation};
+    detached_[open->open_id] = {open, who, &executor};
     state_of(*open).events->detach();
   }
   log::debug("open {} of \"{}\" waits {} ms for its client", open->open_id.raw(), open->path,
-             timeout.count());
-  executor.schedule_after(timeout, [weak = weak_from_this(), id = open->open_id, generation] {
-    if (const auto self = weak.lock()) self->expire(id, generation);
-  });
+             state_of(*open).durable.timeout.count());
+  coherence::Body body = coherence::Detach{open->open_id};
+  coherence::Outcome outcome =
+      co_await engine_submit(server_, executor, open->key, std::move(body));
+  const bool stays =
+      outcome.status == NtStatus::Success && std::holds_alternative<std::monostate>(outcome.answer);
+  if (stays) co_return;
+  (void)forget(open->open_id);
+  co_await finish_close(server_, executor, *state_of(*open).share, std::move(who), open->key,
+                        open->open_id, open->directory, std::move(outcome));
 }
 
-void DurableOpens::expire(OpenId open, std::uint64_t generation) {
-  Detached entry;
-  {
-    const std::scoped_lock lock(mutex_);
-    const auto found = detached_.find(open);
-    if (found == detached_.end() || found->second.generation != generation) return;
-    entry = std::move(found->second);
-    detached_.erase(found);
-  }
-  log::info("open {} of \"{}\": its client has not come back in time", open.raw(),
-            entry.open->path);
-  close(std::move(entry), {});
+std::optional<DurableOpens::Detached> DurableOpens::take_out(OpenId open) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = detached_.find(open);
+  if (found == detached_.end()) return std::nullopt;
+  Detached entry = std::move(found->second);
+  detached_.erase(found);
+  return entry;
 }
 
 void DurableOpens::close(Detached entry, std::function<void()> done) {
@@ -74,20 +75,17 @@ void DurableOpens::close(Detached entry, std::function<void()> done) {
       release_open(table->server_, *gone.open);
       co_await give_back(table->server_, *gone.executor, *state_of(*gone.open).share, gone.who,
                          gone.open->key, gone.open->open_id, gone.open->directory);
-      if (const auto hold = std::exchange(state_of(*gone.open).stream_hold, nullptr)) {
-        co_await give_back(table->server_, *gone.executor, *state_of(*gone.open).share, gone.who,
-                           hold->key, hold->open, false);
-      }
+      co_await table->release_stream(gone.open, gone.who, *gone.executor);
       if (then) then();
     }(self, entry, done));
   });
 }
 
-Result<std::shared_ptr<session::Open>> DurableOpens::reclaim(
+std::optional<Result<std::shared_ptr<session::Open>>> DurableOpens::take(
     OpenId open, const std::function<NtStatus(session::Open&)>& check) {
   const std::scoped_lock lock(mutex_);
   const auto found = detached_.find(open);
-  if (found == detached_.end()) return fail(NtStatus::ObjectNameNotFound);
+  if (found == detached_.end()) return std::nullopt;
   std::shared_ptr<session::Open> kept = found->second.open;
   if (const NtStatus status = check(*kept); status != NtStatus::Success) return fail(status);
   detached_.erase(found);
@@ -95,43 +93,36 @@ Result<std::shared_ptr<session::Open>> DurableOpens::reclaim(
   return kept;
 }
 
-bool DurableOpens::close_broken(const session::Open& open, const coherence::Break& what) {
-  std::vector<Detached> broken;
-  {
-    const std::scoped_lock lock(mutex_);
-    if (!detached_.contains(open.open_id)) return false;
-    for (auto it = detached_.begin(); it != detached_.end();) {
-      const session::Open& other = *it->second.open;
-      const bool same_lease =
-          what.kind == coherence::CacheKind::Lease && other.client_guid == open.client_guid &&
-          other.cache_kind == coherence::CacheKind::Lease && other.lease_key == what.key;
-      if (it->first != open.open_id && !same_lease) {
-        ++it;
-        continue;
-      }
-      broken.push_back(std::move(it->second));
-      it = detached_.erase(it);
-    }
-  }
-  for (Detached& entry : broken) {
-    log::debug("open {} of \"{}\": broken while its client is away", entry.open->open_id.raw(),
-               entry.open->path);
-    close(std::move(entry), {});
+bool DurableOpens::forget(OpenId open) {
+  std::optional<Detached> entry = take_out(open);
+  if (!entry) return false;
+  release_open(server_, *entry->open);
+  if (state_of(*entry->open).stream_hold) {
+    runtime::Executor& executor = *entry->executor;
+    executor.post([weak = weak_from_this(), entry = *std::move(entry)] {
+      const auto self = weak.lock();
+      if (!self) return;
+      runtime::spawn([](std::shared_ptr<DurableOpens> table, Detached gone) -> runtime::Task<void> {
+        co_await table->release_stream(gone.open, gone.who, *gone.executor);
+      }(self, entry));
+    });
   }
   return true;
 }
 
-bool DurableOpens::forget(OpenId open) {
-  Detached entry;
-  {
-    const std::scoped_lock lock(mutex_);
-    const auto found = detached_.find(open);
-    if (found == detached_.end()) return false;
-    entry = std::move(found->second);
-    detached_.erase(found);
-  }
-  release_open(server_, *entry.open);
-  return true;
+runtime::Task<void> DurableOpens::release_stream(std::shared_ptr<session::Open> open,
+                                                 ports::Credentials who,
+                                                 runtime::Executor& executor) {
+  const auto hold = std::exchange(state_of(*open).stream_hold, nullptr);
+  if (!hold) co_return;
+  co_await give_back(server_, executor, *state_of(*open).share, std::move(who), hold->key,
+                     hold->open, false);
+}
+
+runtime::Task<void> DurableOpens::discard(std::shared_ptr<session::Open> open,
+                                          ports::Credentials who, runtime::Executor& executor) {
+  if (!open->closing) release_open(server_, *open);
+  co_await release_stream(std::move(open), std::move(who), executor);
 }
 
 std::size_t DurableOpens::detached_count() const {
@@ -192,17 +183,8 @@ runtime::Task<void> DurableOpens::close_anywhere(std::shared_ptr<OpenLink> link,
   const OpenLink::Home home = link->home();
   if (!home.open) co_return;
   auto shot = runtime::OneShot<bool>::make();
-  Detached entry;
-  {
-    const std::scoped_lock lock(mutex_);
-    const auto found = detached_.find(home.open->open_id);
-    if (found != detached_.end()) {
-      entry = std::move(found->second);
-      detached_.erase(found);
-    }
-  }
-  if (entry.open) {
-    close(std::move(entry), [shot] { shot->set(true); });
+  if (std::optional<Detached> entry = take_out(home.open->open_id)) {
+    close(*std::move(entry), [shot] { shot->set(true); });
   } else if (home.session) {
     home.executor->post([home, shot, &server = server_] {
       runtime::spawn([](OpenLink::Home where, std::shared_ptr<runtime::OneShot<bool>> done,
@@ -215,6 +197,23 @@ runtime::Task<void> DurableOpens::close_anywhere(std::shared_ptr<OpenLink> link,
     co_return;
   }
   co_await runtime::OneShot<bool>::wait(shot, resume_on);
+}
+
+coherence::UpdateKept resilient_open(session::Open& open, std::chrono::milliseconds timeout) {
+  const OpenState& state = state_of(open);
+  coherence::UpdateKept update;
+  update.open = open.open_id;
+  coherence::Durability& durability = update.durability;
+  durability.kind = coherence::DurableKind::Resilient;
+  durability.timeout = timeout;
+  durability.create_guid = state.durable.create_guid;
+  durability.app_instance = state.durable.app_instance;
+  durability.app_version_high = state.durable.app_version_high;
+  durability.app_version_low = state.durable.app_version_low;
+  durability.passport =
+      encode(Passport{state.share->config.name, state.durable.owner, open.create_options,
+                      state.create_action, state.cache_asked});
+  return update;
 }
 
 }  // namespace flotilla::handlers

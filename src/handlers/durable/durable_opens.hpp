@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/result.hpp"
@@ -39,23 +40,24 @@ class DurableOpens : public std::enable_shared_from_this<DurableOpens> {
  public:
   explicit DurableOpens(Server& server) : server_(server) {}
 
-  /// Keeps an open whose session has gone (it is out of it already) until it is reclaimed, broken,
-  /// or `timeout` has passed; then it is closed with the rights of `who`.
+  /// Keeps an open whose session has gone (it is out of it already) until it is reclaimed, or the
+  /// engine ends it: its time is over, or somebody else wants the file. Done when the engine knows.
+  /// Where the engine does not keep it, it is closed with the rights of `who`.
   /// Spec    [MS-SMB2] 3.3.7.1 Handling Loss of a Connection; 3.3.6.1, 3.3.6.3 (the timers)
   /// Calls   `executor`
-  void detach(const std::shared_ptr<session::Open>& open, ports::Credentials who,
-              runtime::Executor& executor, std::chrono::milliseconds timeout);
+  runtime::Task<void> detach(std::shared_ptr<session::Open> open, ports::Credentials who,
+                             runtime::Executor& executor);
 
-  /// Takes a detached open out for its client.
-  /// Errors  ObjectNameNotFound  none is kept under this number
-  ///         what `check` says; then the open stays
+  /// Takes a detached open of this node out for its client.
+  /// Output  nothing: none is kept here under this number
+  /// Errors  what `check` says; then the open stays
   /// Effect  its OpenLink keeps breaks back until it is attached again
-  [[nodiscard]] Result<std::shared_ptr<session::Open>> reclaim(
+  [[nodiscard]] std::optional<Result<std::shared_ptr<session::Open>>> take(
       OpenId open, const std::function<NtStatus(session::Open&)>& check);
+  /// What was taken could not be had from the engine: it is gone.
+  runtime::Task<void> discard(std::shared_ptr<session::Open> open, ports::Credentials who,
+                              runtime::Executor& executor);
 
-  /// A break has nobody to go to: the open, or all detached ones of its lease, end.
-  /// Output  false: this open is not detached (any more)
-  bool close_broken(const session::Open& open, const coherence::Break& what);
   /// The engine has revoked it. Output  false: not detached
   bool forget(OpenId open);
   [[nodiscard]] std::size_t detached_count() const;
@@ -87,25 +89,30 @@ class DurableOpens : public std::enable_shared_from_this<DurableOpens> {
     std::shared_ptr<session::Open> open;
     ports::Credentials who;
     runtime::Executor* executor = nullptr;
-    std::uint64_t generation = 0;
   };
   struct Named {
     bool pending = false;
     std::weak_ptr<session::Open> open;
   };
-  void expire(OpenId open, std::uint64_t generation);
+  std::optional<Detached> take_out(OpenId open);
+  runtime::Task<void> release_stream(std::shared_ptr<session::Open> open, ports::Credentials who,
+                                     runtime::Executor& executor);
   void close(Detached entry, std::function<void()> done);
 
   Server& server_;
   mutable std::mutex mutex_;
-  std::uint64_t next_generation_ = 1;
   std::map<OpenId, Detached> detached_;
   std::map<std::pair<ClientGuid, CreateGuid>, Named> guids_;
   std::map<AppInstanceId, std::vector<std::weak_ptr<OpenLink>>> instances_;
 };
 
 /// Whether the open outlives its connection.
-/// Spec    [MS-SMB2] 3.3.7.1: resilient; or durable and its batch oplock, or its lease's H, is held
+/// Spec    [MS-SMB2] 3.3.7.1: resilient or persistent; or durable and its batch oplock, or its
+///         lease's H, is held
 [[nodiscard]] bool survives_disconnect(session::Open& open);
+
+/// What makes an open of the session resilient from now on.
+[[nodiscard]] coherence::UpdateKept resilient_open(session::Open& open,
+                                                   std::chrono::milliseconds timeout);
 
 }  // namespace flotilla::handlers

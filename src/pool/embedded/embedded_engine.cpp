@@ -13,8 +13,8 @@ constexpr RequestId kTickRequest{~std::uint64_t{0}};
 
 EmbeddedEngine::EmbeddedEngine(const ports::Clock& clock, EmbeddedOptions options)
     : clock_(clock),
-      options_(options),
-      ids_(options.node, clock.wall()),
+      options_(std::move(options)),
+      ids_(options_.node, clock.wall()),
       local_(std::make_shared<ports::ServeLease>(), [this](const FileKey& key, ConfirmId version) {
         apply(key, RequestId{}, coherence::RestrictionsKnown{version.raw()});
       }) {
@@ -27,7 +27,13 @@ EmbeddedEngine::EmbeddedEngine(const ports::Clock& clock, EmbeddedOptions option
   }
 }
 
-EmbeddedEngine::~EmbeddedEngine() = default;
+EmbeddedEngine::~EmbeddedEngine() {
+  if (timer_.joinable()) {
+    timer_.request_stop();
+    timer_.join();
+  }
+  options_.store.reset();  // its thread calls back
+}
 
 RequestId EmbeddedEngine::open(const FileKey& key, coherence::Open command,
                                std::shared_ptr<ports::OpenEvents> events,
@@ -75,37 +81,99 @@ void EmbeddedEngine::apply(const FileKey& key, RequestId request, coherence::Bod
   const std::size_t lane = lane_of(key);
   Partition& partition = partitions_[lane];
   coherence::Command command{key, options_.node, request, {}, std::move(body)};
-  std::optional<coherence::Closed> orphan;
-  OpenId orphan_open;
+  std::vector<Orphan> orphans;
+  std::shared_ptr<Effects> waits;
+  std::optional<coherence::KeptFile> keep;
   {
     const std::lock_guard lock(partition.mutex);
     command.now = now.value_or(clock_.mono());
     coherence::Outbox out;
     partition.table.apply(command, out);
-    for (const auto& it : out.revocations) {
-      local_.queue({key, DeliverRevoke{it.open, it.reason, {}}});
+    Effects effects;
+    collect(key, out, partition.table, effects);
+    keep = std::move(out.keep);
+    const bool must_keep = options_.store && keep;
+    if (must_keep || (!partition.waiting.empty() && partition.waiting.contains(key))) {
+      effects.safe = !must_keep;
+      waits = std::make_shared<Effects>(std::move(effects));
+      partition.waiting[key].push_back(waits);
+    } else {
+      deliver(effects, orphans);
     }
-    for (const auto& it : out.breaks) local_.queue({key, DeliverBreak{it.what, {}}});
-    for (auto& it : out.restrictions) {
-      const ConfirmId version{it.what.version};
-      local_.queue({key, DeliverRestrictions{std::move(it.what), version}});
-    }
-    for (const auto& it : out.pendings) local_.queue({key, DeliverPending{it.request}});
-    for (auto& it : out.replies) {
-      if (it.request != kTickRequest) {
-        local_.queue({key, DeliverReply{it.request, std::move(it.outcome)}});
-      } else if (auto* closed = std::get_if<coherence::Closed>(&it.outcome.answer)) {
-        const coherence::FileState* file = partition.table.inspect(key);
-        if (!closed->unlink || file == nullptr) continue;
-        orphan = std::move(*closed);
-        orphan_open = file->unlink_open;
-      }
+    // In the order of the commands, so under the lock; the store only takes note.
+    if (must_keep) {
+      options_.store->keep(*keep, [this, key, waits] { now_safe(key, waits); });
     }
   }
   local_.drain(lane);
-  if (!orphan) return;
-  if (orphan_) return orphan_(key, orphan_open, orphan->path);
-  submit(key, coherence::Unlinked{orphan_open, false}, {});
+  remove(key, orphans);
+}
+
+void EmbeddedEngine::collect(const FileKey& key, coherence::Outbox& out,
+                             const coherence::FileTable& table, Effects& effects) {
+  for (const auto& it : out.revocations) {
+    effects.local.push_back({key, DeliverRevoke{it.open, it.reason, {}}});
+  }
+  for (const auto& it : out.breaks) effects.local.push_back({key, DeliverBreak{it.what, {}}});
+  for (auto& it : out.restrictions) {
+    const ConfirmId version{it.what.version};
+    effects.local.push_back({key, DeliverRestrictions{std::move(it.what), version}});
+  }
+  for (const auto& it : out.pendings) effects.local.push_back({key, DeliverPending{it.request}});
+  for (auto& it : out.replies) {
+    if (it.request != kTickRequest) {
+      effects.local.push_back({key, DeliverReply{it.request, std::move(it.outcome)}});
+    } else if (auto* closed = std::get_if<coherence::Closed>(&it.outcome.answer)) {
+      const coherence::FileState* file = table.inspect(key);
+      if (!closed->unlink || file == nullptr) continue;
+      effects.orphan = Orphan{file->unlink_open, std::move(closed->path)};
+    }
+  }
+}
+
+void EmbeddedEngine::deliver(Effects& effects, std::vector<Orphan>& orphans) {
+  for (LocalEffect& effect : effects.local) local_.queue(std::move(effect));
+  if (effects.orphan) orphans.push_back(std::move(*effects.orphan));
+}
+
+void EmbeddedEngine::now_safe(const FileKey& key, const std::shared_ptr<Effects>& effects) {
+  const std::size_t lane = lane_of(key);
+  Partition& partition = partitions_[lane];
+  std::vector<Orphan> orphans;
+  {
+    const std::lock_guard lock(partition.mutex);
+    effects->safe = true;
+    const auto at = partition.waiting.find(key);
+    if (at == partition.waiting.end()) return;
+    while (!at->second.empty() && at->second.front()->safe) {
+      deliver(*at->second.front(), orphans);
+      at->second.pop_front();
+    }
+    if (at->second.empty()) partition.waiting.erase(at);
+  }
+  local_.drain(lane);
+  remove(key, orphans);
+}
+
+void EmbeddedEngine::remove(const FileKey& key, const std::vector<Orphan>& orphans) {
+  for (const Orphan& orphan : orphans) {
+    if (orphan_) {
+      orphan_(key, orphan.open, orphan.path);
+    } else {
+      submit(key, coherence::Unlinked{orphan.open, false}, {});
+    }
+  }
+}
+
+void EmbeddedEngine::restore(const std::vector<coherence::KeptFile>& files) {
+  for (const coherence::KeptFile& file : files) {
+    for (const coherence::KeptOpen& kept : file.opens) ids_.avoid(kept.open.open);
+    Partition& partition = partitions_[lane_of(file.key)];
+    const std::lock_guard lock(partition.mutex);
+    coherence::Outbox out;  // the store has it already
+    partition.table.apply(
+        {file.key, options_.node, RequestId{}, clock_.mono(), coherence::Restore{file}}, out);
+  }
 }
 
 void EmbeddedEngine::set_orphan_handler(OrphanHandler handler) { orphan_ = std::move(handler); }

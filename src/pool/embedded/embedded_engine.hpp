@@ -5,13 +5,17 @@
 #include <array>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <unordered_map>
+#include <vector>
 
 #include "coherence/file_table.hpp"
 #include "pool/local/local_opens.hpp"
+#include "pool/store/kept_store.hpp"
 #include "ports/clock.hpp"
 #include "ports/engine.hpp"
 
@@ -20,10 +24,12 @@ namespace flotilla::pool {
 /// `clock`         outlives the engine
 /// `tick_interval` how often break deadlines are looked at by a thread of the engine's own; zero:
 ///                 no thread, the owner calls tick()
+/// `store`         makes safe what must survive a restart; null: nothing does
 struct EmbeddedOptions {
   NodeId node{1};
   coherence::Limits limits;
   std::chrono::milliseconds tick_interval{100};
+  std::shared_ptr<KeptStore> store;
 };
 
 class EmbeddedEngine final : public ports::Engine {
@@ -47,17 +53,37 @@ class EmbeddedEngine final : public ports::Engine {
   [[nodiscard]] bool serving() const override { return true; }
   void set_orphan_handler(OrphanHandler handler) override;
 
+  /// Takes in what a store has kept, as opens that wait for their clients. Before the first open.
+  void restore(const std::vector<coherence::KeptFile>& files);
+
   /// Carries out what is due: breaks past their deadline revoke their holders.
   void tick(MonoTime now);
 
  private:
+  struct Orphan {
+    OpenId open;
+    std::string path;
+  };
+  /// What a command sends out. Where something must be made safe first, it waits for that, and all
+  /// that comes of the same file waits behind it.
+  struct Effects {
+    bool safe = true;
+    std::vector<LocalEffect> local;
+    std::optional<Orphan> orphan;
+  };
   struct Partition {
     mutable std::mutex mutex;
     coherence::FileTable table;
+    std::unordered_map<FileKey, std::deque<std::shared_ptr<Effects>>> waiting;
   };
 
   void apply(const FileKey& key, RequestId request, coherence::Body body,
              std::optional<MonoTime> now = {});
+  static void collect(const FileKey& key, coherence::Outbox& out, const coherence::FileTable& table,
+                      Effects& effects);
+  void deliver(Effects& effects, std::vector<Orphan>& orphans);
+  void now_safe(const FileKey& key, const std::shared_ptr<Effects>& effects);
+  void remove(const FileKey& key, const std::vector<Orphan>& orphans);
   void run_timer(const std::stop_token& stop, std::chrono::milliseconds interval);
 
   const ports::Clock& clock_;

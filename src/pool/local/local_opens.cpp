@@ -22,6 +22,14 @@ OpenIdSource::OpenIdSource(NodeId node, NtTime now) noexcept
     : prefix_(std::uint64_t{node.raw() & 0xFFFFU} << 48),
       count_((now.ticks / 100000U & 0xFFFFFFFU) << 20 | 1U) {}
 
+void OpenIdSource::avoid(OpenId used) noexcept {
+  constexpr std::uint64_t kCount = 0xFFFFFFFFFFFFULL;
+  if ((used.raw() & ~kCount) != prefix_) return;
+  // Half a turn of the counter ahead (two weeks) is behind, not ahead.
+  const std::uint64_t ahead = (used.raw() - count_.load(std::memory_order_relaxed)) & kCount;
+  if (ahead < (kCount >> 1)) count_.store((used.raw() & kCount) + 1, std::memory_order_relaxed);
+}
+
 LocalOpens::LocalOpens(std::shared_ptr<const ports::ServeLease> lease, Confirmed confirmed)
     : lease_(std::move(lease)), confirmed_(std::move(confirmed)) {}
 

@@ -32,6 +32,9 @@ class OpenIdSource {
   [[nodiscard]] OpenId next() noexcept {
     return OpenId{prefix_ | (count_.fetch_add(1, std::memory_order_relaxed) & 0xFFFFFFFFFFFFULL)};
   }
+  /// A number that is in use since before a restart, maybe from a clock that was ahead. Before the
+  /// first next().
+  void avoid(OpenId used) noexcept;
 
  private:
   std::uint64_t prefix_;
