@@ -80,6 +80,7 @@ struct Options {
   std::size_t clients = 1;
   std::size_t depth = 1;
   std::size_t files = 16;
+  std::string other;
   bool leases = false;
   bool eager = false;
   double seconds = 5;
@@ -102,6 +103,17 @@ int run(const Options& options) {
   plan.length = std::chrono::milliseconds(static_cast<long>(options.seconds * 1000));
   plan.depth = options.depth;
   plan.files = options.files;
+  std::unique_ptr<Client> other;
+  if (!options.other.empty()) {
+    const auto target = parse(options.other, options.defaults);
+    auto client = target ? Client::connect(*target) : std::unexpected(target.error());
+    if (!client) {
+      fmt::print(stderr, "smb_load: {}\n", client.error());
+      return 1;
+    }
+    other = *std::move(client);
+  }
+  plan.other = other.get();
   plan.leases = options.leases;
   plan.eager = options.eager;
   double cpu_before = 0;
@@ -143,6 +155,8 @@ int main(int argc, char** argv) {
   app.add_option("--clients", options.clients, "connections to each server")->capture_default_str();
   app.add_option("--depth", options.depth, "chains of opens on each")->capture_default_str();
   app.add_option("--files", options.files, "own-open: files of each chain")->capture_default_str();
+  app.add_option("--shared-before", options.other,
+                 "HOST[:PORT]: the files are open through this server while they are made");
   app.add_flag("--leases", options.leases, "own-open: ask for read, write and handle caching");
   app.add_flag("--eager", options.eager, "hand-over: give the lock back though nobody waits yet");
   app.add_option("--seconds", options.seconds, "after half a second")->capture_default_str();

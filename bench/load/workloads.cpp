@@ -206,14 +206,33 @@ class Locker {
   int steps_left_ = 0;
 };
 
-std::string make_files(Client& client, const std::vector<std::u16string>& names) {
+std::expected<std::vector<FileId>, std::string> open_all(Client& client,
+                                                         const std::vector<std::u16string>& names) {
+  std::vector<FileId> ids;
   for (const std::u16string& name : names) {
     const auto id = client.open(name);
-    if (!id) return fmt::format("making a file: {}", name_of(id.error()));
+    if (!id) return std::unexpected(fmt::format("opening a file: {}", name_of(id.error())));
+    ids.push_back(*id);
+  }
+  return ids;
+}
+
+void close_all(Client& client, const std::vector<FileId>& ids) {
+  for (const FileId& id : ids) {
     wire::CloseRequest request;
-    request.file_id = *id;
+    request.file_id = id;
     (void)client.call(wire::Command::Close, request);
   }
+}
+
+/// Makes the files. Where there is another client they are open through it meanwhile.
+std::string make_files(Client& client, Client* other, const std::vector<std::u16string>& names) {
+  std::expected<std::vector<FileId>, std::string> first;
+  if (other != nullptr) first = open_all(*other, names);
+  const auto ids = open_all(client, names);
+  if (!first || !ids) return first ? ids.error() : first.error();
+  close_all(client, *ids);
+  if (other != nullptr) close_all(*other, *first);
   return {};
 }
 
@@ -237,7 +256,7 @@ std::expected<Result, std::string> open_close(Clients& clients, const Plan& plan
       }
     }
     Client& client = *clients[i / plan.depth];
-    if (const std::string error = make_files(client, names); !error.empty()) {
+    if (const std::string error = make_files(client, plan.other, names); !error.empty()) {
       return std::unexpected(error);
     }
     chains.push_back(

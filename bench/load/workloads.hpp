@@ -18,6 +18,7 @@ struct Plan {
   std::chrono::milliseconds length{5000};
   std::size_t depth = 1;                 ///< open+close chains at once on each connection
   std::size_t files = 16;                ///< of its own that a chain goes through
+  Client* other = nullptr;               ///< has the files open while they are made; borrowed
   bool leases = false;                   ///< own files: ask for RWH, one lease for each file
   bool eager = false;                    ///< locks: give back at once
   std::function<void()> on_measuring{};  ///< the warm-up is over

@@ -40,12 +40,7 @@ Result<Rights> rights_on(ports::Backend& backend, const ports::Credentials& who,
     if ((*kernel & a::kWriteData) != 0) maximal |= a::kDelete;
     return Rights{maximal};
   }
-  bool may_delete = false;
-  if (const auto parent = backend.locate(who, parent_of(path))) {
-    const auto above = backend.granted_access(who, **parent);
-    may_delete = above && (*above & a::kWriteData) != 0;
-  }
-  if (may_delete) maximal |= a::kDelete;
+  maximal |= *kernel & a::kDelete;
   if (owner && (*kernel & a::kWriteData) != 0) {
     // All that an owner with full mode bits would see on Windows.
     maximal |= a::kDeleteChild;

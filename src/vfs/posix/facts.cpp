@@ -64,6 +64,36 @@ Xattrs xattrs_of(const char* path, bool follow) {
   return out;
 }
 
+/// What the xattrs of a file or directory say, asked or remembered.
+StoredFacts stored_facts(Share& share, const FileKey& key, int fd, const char* name,
+                         const struct statx& st) {
+  const bool follow = *name == '\0';
+  // A listing asks once about each of many, which would only drive out what is asked often.
+  const bool keep = follow && share.keeps_change_times && XattrCache::settled(st);
+  if (keep) {
+    if (const auto known = share.xattrs.facts(key, st)) return *known;
+  }
+  const ProcPath path(fd, follow ? nullptr : name);
+  const Xattrs xattrs = xattrs_of(path.c_str(), follow);
+  StoredFacts out;
+  out.ea_size_bytes = xattrs.ea_size_bytes;
+  if (xattrs.dos_attrib) {
+    std::array<std::uint8_t, 256> blob;
+    const ssize_t size = follow
+                             ? ::getxattr(path.c_str(), kDosAttribXattr, blob.data(), blob.size())
+                             : ::lgetxattr(path.c_str(), kDosAttribXattr, blob.data(), blob.size());
+    if (size > 0) {
+      const auto stored = decode_dos_attrib(ByteView(blob).first(static_cast<std::size_t>(size)));
+      if (stored) {
+        out.attributes = stored->attributes;
+        out.created = stored->created;
+      }
+    }
+  }
+  if (keep) share.xattrs.keep_facts(key, st, out);
+  return out;
+}
+
 }  // namespace
 
 bool private_xattr(std::string_view name) noexcept {
@@ -85,10 +115,10 @@ std::uint32_t default_attributes(const struct statx& st) noexcept {
   return S_ISDIR(st.stx_mode) ? kAttributeDirectory : 0;
 }
 
-ports::FileFacts facts_of(Share& share, int fd, const char* name, std::string_view shown_name,
-                          const struct statx& st) {
+ports::FileFacts facts_of(Share& share, const FileKey& key, int fd, const char* name,
+                          std::string_view shown_name, const struct statx& st) {
   ports::FileFacts out;
-  out.key = key_of(share, fd, name, st);
+  out.key = key;
   const bool directory = S_ISDIR(st.stx_mode);
   const bool regular = S_ISREG(st.stx_mode);
   out.type = directory              ? ports::FileType::Directory
@@ -113,21 +143,10 @@ ports::FileFacts facts_of(Share& share, int fd, const char* name, std::string_vi
 
   std::uint32_t attributes = default_attributes(st);
   if (directory || regular) {
-    const bool follow = *name == '\0';
-    const ProcPath path(fd, follow ? nullptr : name);
-    const Xattrs xattrs = xattrs_of(path.c_str(), follow);
-    out.ea_size_bytes = xattrs.ea_size_bytes;
-    if (xattrs.dos_attrib) {
-      std::array<std::uint8_t, 256> blob;
-      const ssize_t size =
-          follow ? ::getxattr(path.c_str(), kDosAttribXattr, blob.data(), blob.size())
-                 : ::lgetxattr(path.c_str(), kDosAttribXattr, blob.data(), blob.size());
-      if (size > 0) {
-        const auto stored = decode_dos_attrib(ByteView(blob).first(static_cast<std::size_t>(size)));
-        if (stored && stored->attributes) attributes = *stored->attributes;
-        if (stored && stored->created) out.created = *stored->created;
-      }
-    }
+    const StoredFacts stored = stored_facts(share, key, fd, name, st);
+    out.ea_size_bytes = stored.ea_size_bytes;
+    if (stored.attributes) attributes = *stored.attributes;
+    if (stored.created) out.created = *stored.created;
   }
   if (share.options.hide_dot_files && is_dot_file(shown_name)) attributes |= kAttributeHidden;
   // What the file is does not depend on what somebody stored about it.
@@ -139,6 +158,11 @@ ports::FileFacts facts_of(Share& share, int fd, const char* name, std::string_vi
   if (attributes == 0) attributes = kAttributeNormal;
   out.attributes = attributes;
   return out;
+}
+
+ports::FileFacts facts_of(Share& share, int fd, const char* name, std::string_view shown_name,
+                          const struct statx& st) {
+  return facts_of(share, key_of(share, fd, name, st), fd, name, shown_name, st);
 }
 
 }  // namespace flotilla::vfs

@@ -31,6 +31,10 @@ bool is_local(std::uint64_t magic) noexcept {
   return false;
 }
 
+bool keeps_change_times(std::uint64_t magic) noexcept {
+  return magic == EXT4_SUPER_MAGIC || magic == 0x58465342 /* xfs */ || magic == BTRFS_SUPER_MAGIC;
+}
+
 class PosixBackendImpl final : public PosixBackend {
  public:
   explicit PosixBackendImpl(SharePtr share) : share_(std::move(share)) {}
@@ -168,7 +172,9 @@ std::expected<std::unique_ptr<PosixBackend>, std::string> open_posix_backend(Pos
   if (::fstatfs(share->root.get(), &fs) != 0 || !stat_of(share->root.get(), "", st)) {
     return problem(path, "statfs and statx to answer", errno, "check the file system");
   }
-  share->local = is_local(static_cast<std::uint64_t>(fs.f_type) & 0xFFFFFFFF);
+  const std::uint64_t magic = static_cast<std::uint64_t>(fs.f_type) & 0xFFFFFFFF;
+  share->local = is_local(magic);
+  share->keeps_change_times = keeps_change_times(magic);
   share->root_device = device_of(st);
   share->owner_uid = st.stx_uid;
   share->owner_gid = st.stx_gid;

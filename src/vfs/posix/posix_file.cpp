@@ -49,9 +49,7 @@ class PosixFile final : public ports::BackendFile {
     const ActAsDaemon daemon(*share_);
     struct statx st{};
     if (const Status ok = stat_of(at_.get(), "", st); !ok) return std::unexpected(ok.error());
-    auto out = facts_of(*share_, at_.get(), "", split(path_).name, st);
-    out.key = key_;
-    return out;
+    return facts_of(*share_, key_, at_.get(), "", split(path_).name, st);
   }
 
   Status activate(const ports::Credentials& who, ports::DataAccess access) override;
@@ -362,14 +360,24 @@ Status PosixFile::set_eas(const ports::Credentials& who,
 
 Result<std::optional<Bytes>> PosixFile::stored_security() {
   const ActAsDaemon daemon(*share_);
+  struct statx st{};
+  const bool keep = share_->keeps_change_times && stat_of(at_.get(), "", st).has_value() &&
+                    XattrCache::settled(st);
+  if (keep) {
+    if (const XattrCache::Blob known = share_->xattrs.security(key_, st)) {
+      return known->empty() ? std::optional<Bytes>() : decode_nt_acl(*known);
+    }
+  }
   const ProcPath path(at_.get());
   Bytes blob(4096);
   for (;;) {
     const ssize_t size = ::getxattr(path.c_str(), kNtAclXattr, blob.data(), blob.size());
     if (size >= 0) {
       blob.resize(static_cast<std::size_t>(size));
+      if (keep) share_->xattrs.keep_security(key_, st, blob);
       return decode_nt_acl(blob);
     }
+    if (keep && errno == ENODATA) share_->xattrs.keep_security(key_, st, {});
     if (errno == ERANGE && blob.size() < 65536) {
       blob.resize(65536);
       continue;

@@ -93,7 +93,7 @@ class PosixStream final : public ports::BackendFile {
     const ActAsDaemon daemon(*share_);
     struct statx st{};
     if (const Status ok = stat_of(at_.get(), "", st); !ok) return std::unexpected(ok.error());
-    auto out = facts_of(*share_, at_.get(), "", split(base_path_).name, st);
+    auto out = facts_of(*share_, base_key_, at_.get(), "", split(base_path_).name, st);
     const auto value = get_value(at_.get(), xattr_);
     if (!value && value.error() != NtStatus::FileDeleted) return std::unexpected(value.error());
     if (!value) out.links = 0;

@@ -17,6 +17,7 @@
 #include "vfs/posix/fd.hpp"
 #include "vfs/posix/kernel_identity.hpp"
 #include "vfs/posix/posix_backend.hpp"
+#include "vfs/posix/xattr_cache.hpp"
 
 namespace flotilla::vfs {
 
@@ -34,6 +35,10 @@ struct Share {
   std::uint32_t owner_gid = 65534;
   bool can_switch = false;
   bool local = true;
+  /// The file system is one of those that give a file a new change time with every xattr that is
+  /// set, and stamps it by this machine's clock.
+  bool keeps_change_times = false;
+  XattrCache xattrs;
   DirectoryIndexes indexes;
 
   /// One name operation at a time in a directory, so that "FOO" and "foo" made at once collide.
@@ -125,9 +130,12 @@ struct Place {
 /// statx with what facts need.
 [[nodiscard]] Status stat_of(int fd, const char* name, struct statx& st) noexcept;
 
-/// Facts of the file behind `fd`, or of `name` in the directory `fd` where `name` is not ""
+/// Facts of the file `key` behind `fd`, or of `name` in the directory `fd` where `name` is not ""
 /// (not following links). `shown_name` decides about dot files. Runs as the calling thread's
 /// identity, which should be the daemon: reading xattrs needs rights that users may lack.
+[[nodiscard]] ports::FileFacts facts_of(Share& share, const FileKey& key, int fd, const char* name,
+                                        std::string_view shown_name, const struct statx& st);
+/// The same where the key is not known yet.
 [[nodiscard]] ports::FileFacts facts_of(Share& share, int fd, const char* name,
                                         std::string_view shown_name, const struct statx& st);
 
