@@ -80,11 +80,14 @@ TestNode::TestNode(TestNodeOptions options) {
   parts.config.encryption = options.encryption;
   parts.config.torture_fsctls = options.torture_fsctls;
   parts.config.sessions_max = 8;
+  parts.config.locks_max = options.locks_max;
   parts.node = NodeId{1};
   pool::EmbeddedOptions engine_options;
   engine_options.tick_interval = std::chrono::milliseconds{0};
   engine_options.limits.break_timeout = options.break_timeout;
+  engine_options.store = options.store;
   engine = std::make_shared<pool::EmbeddedEngine>(clock, engine_options);
+  engine->restore(options.kept);
   parts.engine = engine;
   parts.identity = make_test_identity();
   parts.clock = std::shared_ptr<ports::Clock>(std::shared_ptr<void>(), &clock);
@@ -92,12 +95,14 @@ TestNode::TestNode(TestNodeOptions options) {
   auto pool = std::make_shared<runtime::ManualBlockingPool>();
   blocking = pool.get();
   parts.blocking = pool;
-  backend = std::shared_ptr<ports::Backend>(vfs::make_mem_backend());
+  backend =
+      options.backend ? options.backend : std::shared_ptr<ports::Backend>(vfs::make_mem_backend());
   const auto add_share = [&](const char* name, bool read_only, std::vector<std::string> users) {
     handlers::Share share;
     share.config.name = name;
     share.config.read_only = read_only;
     share.config.valid_users = std::move(users);
+    share.config.continuous_availability = options.continuous_availability && !read_only;
     if (share.config.name == "team") share.config.encryption = options.share_encryption;
     share.backend = backend;
     parts.shares.push_back(share);
@@ -144,6 +149,9 @@ TestClient::TestClient(TestNode& node, ClientOptions options)
   facts_.server_capabilities = options.dialect >= 0x0210 ? wire::capability::kLeasing : 0U;
   if (options.large_mtu && options.dialect >= 0x0210) {
     facts_.server_capabilities |= wire::capability::kLargeMtu;
+  }
+  if (options.persistent_handles) {
+    facts_.server_capabilities |= wire::capability::kPersistentHandles;
   }
   facts_.signing_algorithm = 2;  // AES-GMAC where the dialect is 3.1.1
   facts_.cipher = options.cipher;
@@ -391,7 +399,9 @@ void TestClient::connect(std::string_view user, std::u16string share) {
   ASSERT_EQ(tree_connect(u"\\\\server\\" + share).status(), NtStatus::Success);
 }
 
-Response TestClient::open(const OpenArgs& args) {
+Response TestClient::open(const OpenArgs& args) { return wait(send_open(args)); }
+
+MessageId TestClient::send_open(const OpenArgs& args) {
   wire::CreateRequest request;
   request.name = args.name;
   request.create_disposition = args.disposition;
@@ -401,7 +411,7 @@ Response TestClient::open(const OpenArgs& args) {
   request.requested_oplock_level = args.oplock;
   request.file_attributes = args.attributes;
   request.create_contexts = args.contexts;
-  return call(wire::Command::Create, request);
+  return send(wire::Command::Create, request);
 }
 
 FileId TestClient::must_open(const OpenArgs& args) {

@@ -45,6 +45,12 @@ struct TestNodeOptions {
   bool read_only_share = true;                                          ///< also serve "ro"
   std::chrono::milliseconds break_timeout{35000};
   bool torture_fsctls = false;
+  bool continuous_availability = false;  ///< of "data"
+  std::uint32_t locks_max = 1000000;
+  // A node that is started again: what its store had, and its files.
+  std::shared_ptr<pool::KeptStore> store;
+  std::vector<coherence::KeptFile> kept;
+  std::shared_ptr<ports::Backend> backend;
 };
 
 /// Serves "data" and "ro" (the same files, read-only), and "team" for alice only.
@@ -85,6 +91,7 @@ struct ClientOptions {
   std::uint8_t guid = 1;  ///< clients with one number are one client
   bool large_mtu = true;
   std::uint16_t cipher = 0;
+  bool persistent_handles = false;  ///< negotiated
 };
 
 struct OpenArgs {
@@ -168,6 +175,7 @@ class TestClient {
   Response tree_connect(std::u16string path);
   void connect(std::string_view user = "alice", std::u16string share = u"data");
   Response open(const OpenArgs& args);
+  MessageId send_open(const OpenArgs& args);
   FileId must_open(const OpenArgs& args);
   NtStatus close(const FileId& id);
 
