@@ -140,8 +140,12 @@ void SimPool::believe(SimNode& node, const FileKey& key, const coherence::Outcom
     at->second.locks.insert(at->second.locks.end(), lock->ranges.begin(), lock->ranges.end());
   } else if (std::holds_alternative<coherence::Close>(request.body)) {
     const auto* closed = std::get_if<coherence::Closed>(&outcome.answer);
+    if (!success || closed == nullptr || !closed->unlink) return;
     // Who may not serve removes no name, whatever it was told before it hung.
-    if (!success || closed == nullptr || !closed->unlink || !may_serve(node)) return;
+    if (!may_serve(node)) {
+      const OpenId open = std::get<coherence::Close>(request.body).open;
+      return submit(node, key, coherence::Unlinked{open, false});
+    }
     ++counts["unlinks"];
     for (const SimNode& other : nodes_) {
       if (!may_serve(other)) continue;
