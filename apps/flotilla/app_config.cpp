@@ -164,6 +164,7 @@ PoolConfig read_pool(TomlTable table, const toml::node& at) {
               "this node's own ADDRESS:PORT towards its peers");
   }
   table.number("link_port", pool.link_port, 1, 65535);
+  table.number("tolerate", pool.tolerate, 0, 8);
   std::string key_file;
   table.text("key_file", key_file);
   pool.key_file = key_file;

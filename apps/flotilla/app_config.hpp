@@ -22,6 +22,7 @@ struct PoolConfig {
   std::string address;        ///< the pool's own address with prefix, "10.77.0.100/24"; empty: none
   std::string interface;      ///< where the address is put; empty: the one whose network holds it
   ListenAddress peer_listen;  ///< this node's address and port for its peers
+  std::uint32_t tolerate = 1;      ///< nodes that may be lost at once without a kept open
   std::uint16_t link_port = 0;     ///< fronts reach this node's server here; 0: peer port + 1
   std::filesystem::path key_file;  ///< 32 bytes, mode 0600, the same on every node
 };

@@ -215,6 +215,7 @@ std::expected<std::unique_ptr<PoolNode>, Message> PoolNode::open(const PoolConfi
   options.front_listen = fmt::format("{}:{}", config.peer_listen.address, config.link_port);
   options.key_file = config.key_file.string();
   options.limits = limits;
+  options.tolerate = config.tolerate;
   Impl* const self = impl.get();
   pool::PoolCallbacks callbacks;
   callbacks.on_view = [self](const pool::View& view) { self->on_view(view); };

@@ -50,7 +50,8 @@ void add_pool(const PoolNode& pool, json& document) {
                                  {"claims_recalled", counters.claims_recalled},
                                  {"claims_returned", counters.claims_returned},
                                  {"claims_held", counters.claims_held},
-                                 {"commands_claimed", counters.commands_claimed}};
+                                 {"commands_claimed", counters.commands_claimed},
+                                 {"copies_kept", counters.copies_kept}};
 }
 
 }  // namespace

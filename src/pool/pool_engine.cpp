@@ -9,12 +9,18 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "coherence/codec.hpp"
 #include "pool/local/local_opens.hpp"
 #include "pool/owner/machine.hpp"
 #include "pool/peer/mesh.hpp"
 #include "pool/service_calls.hpp"
 
 namespace flotilla::pool {
+
+namespace {
+/// The engine's own question to other members; services of other rooms have other numbers.
+constexpr std::uint16_t kFindKeptService = 0xF001;
+}  // namespace
 
 struct PoolEngine::Impl final : MembershipEvents {
   Impl(const ports::Clock& clock_in, PoolOptions options_in, PoolCallbacks callbacks_in)
@@ -24,7 +30,7 @@ struct PoolEngine::Impl final : MembershipEvents {
         ids(options.node, clock.wall()),
         lease(std::make_shared<ports::ServeLease>()),
         local(lease, [this](const FileKey& key, ConfirmId id) { run(LocalConfirm{key, id}); }),
-        machine(options.node, options.limits, options.timing, options.claims),
+        machine(options.node, options.limits, options.timing, options.claims, options.tolerate),
         services(options.node, [this](NodeId to, PeerTraffic traffic, Bytes body) {
           if (links) links->send(to, traffic, std::move(body));
         }) {
@@ -214,6 +220,15 @@ struct PoolEngine::Impl final : MembershipEvents {
 
   void start(Membership& joined, std::unique_ptr<PeerLinks> made, std::string peer_address) {
     links = std::move(made);
+    services.serve(kFindKeptService, [this](NodeId, ByteView request) {
+      Bytes reply;
+      ByteReader in(request);
+      const auto query = coherence::decode_kept_query(in);
+      if (!query) return reply;
+      const std::lock_guard lock(mutex);
+      encode(machine.find_kept(*query), reply);
+      return reply;
+    });
     membership = &joined;
     links->start([this](MemberId from, std::vector<PeerDelivery>& batch) { receive(from, batch); });
     membership->start(*this,
@@ -288,12 +303,44 @@ RequestId PoolEngine::reclaim(const FileKey& key, coherence::Reclaim command,
 
 void PoolEngine::find_kept(const coherence::KeptQuery& query,
                            std::move_only_function<void(std::vector<coherence::KeptFound>)> done) {
-  std::vector<coherence::KeptFound> found;
+  struct Asking {
+    std::mutex mutex;
+    std::size_t missing = 1;
+    std::vector<FoundHere> answers;
+    std::move_only_function<void(std::vector<coherence::KeptFound>)> done;
+    void take(std::optional<FoundHere> answer) {
+      std::unique_lock lock(mutex);
+      if (answer) answers.push_back(std::move(*answer));
+      if (--missing > 0) return;
+      lock.unlock();
+      done(united(std::move(answers)));
+    }
+  };
+  const auto asking = std::make_shared<Asking>();
+  asking->done = std::move(done);
+  FoundHere here;
+  std::vector<NodeId> others;
   {
     const std::lock_guard lock(impl_->mutex);
-    found = impl_->machine.table().find(query);
+    here = impl_->machine.find_kept(query);
+    for (const Member& member : impl_->view.members) {
+      if (member.id.node != impl_->options.node) others.push_back(member.id.node);
+    }
   }
-  done(std::move(found));
+  Bytes request;
+  coherence::encode(query, request);
+  asking->missing += others.size();
+  for (const NodeId node : others) {
+    call(node, kFindKeptService, request, [asking](std::optional<Bytes> reply) {
+      std::optional<FoundHere> found;
+      if (reply) {
+        ByteReader in(*reply);
+        found = decode_found_here(in);
+      }
+      asking->take(std::move(found));
+    });
+  }
+  asking->take(std::move(here));
 }
 
 void PoolEngine::cancel(const FileKey& key, RequestId request) {
@@ -341,6 +388,7 @@ PoolCounters PoolEngine::counters() const {
   to.claims_recalled = from.claims_recalled;
   to.claims_returned = from.claims_returned;
   to.claims_held = impl_->machine.claims_held();
+  to.copies_kept = impl_->machine.copies_kept();
   to.commands_claimed = from.commands_claimed;
   return to;
 }

@@ -30,6 +30,8 @@ struct PoolOptions {
   coherence::Limits limits;
   Timing timing;
   ClaimOptions claims;
+  /// So many nodes may be lost at once without an open that outlives its client.
+  std::size_t tolerate = 1;
   std::chrono::milliseconds tick_interval{50};  ///< zero: the owner calls tick()
 };
 
@@ -54,6 +56,7 @@ struct PoolCounters {
   std::uint64_t claims_recalled = 0;   ///< from other nodes
   std::uint64_t claims_returned = 0;   ///< by this node, asked or not
   std::uint64_t claims_held = 0;       ///< now
+  std::uint64_t copies_kept = 0;       ///< files of which this node has a copy for the owner
   std::uint64_t commands_claimed = 0;  ///< of commands_local: on another's file, under a claim
 };
 

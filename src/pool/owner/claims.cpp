@@ -18,6 +18,8 @@ constexpr int kEvictionLooks = 16;
 /// Nothing is under way with anybody, and all of it is `holder`'s.
 bool quiet(const coherence::FileState& file, NodeId holder) {
   if (!file.waiters.empty() || !file.held.empty() || file.unlinking) return false;
+  // What outlives its client is the owner's, whose backups keep copies of it.
+  if (!file.kept.empty()) return false;
   // Node ids are the upper bits of open ids, but nothing here depends on it.
   const bool all_its_own = std::all_of(file.opens.begin(), file.opens.end(), [&](const auto& it) {
     return it.second.node == holder && it.second.answered;
@@ -34,6 +36,13 @@ bool used_by_others(const coherence::FileState& file, NodeId node) {
   // Open ids start with their node: were there others', the first or the last would be one.
   return !file.opens.empty() &&
          (file.opens.begin()->second.node != node || file.opens.rbegin()->second.node != node);
+}
+
+bool asks_to_be_kept(const coherence::Body& body) {
+  if (const auto* open = std::get_if<coherence::Open>(&body)) {
+    return open->durability != coherence::Durability{};
+  }
+  return std::holds_alternative<coherence::UpdateKept>(body);
 }
 
 bool may_lead_to_a_claim(const coherence::Body& body) {
@@ -216,22 +225,27 @@ void OwnerMachine::receive_body(NodeId, BounceMessage& message) {
   route(message.key, message.request, std::move(message.body));
 }
 
-HeldClaim* OwnerMachine::claim_in_use(const FileKey& key) {
+HeldClaim* OwnerMachine::held_claim(const FileKey& key) {
   if (claims_.empty()) return nullptr;
   const auto at = claims_.find(key);
-  if (at == claims_.end() || at->second.recalled) return nullptr;
+  if (at == claims_.end()) return nullptr;
   at->second.used = now_;
   claims_by_use_.splice(claims_by_use_.begin(), claims_by_use_, at->second.by_use);
   return &at->second;
 }
 
 void OwnerMachine::decide_claimed(HeldClaim& claim, CommandMessage& command) {
+  const FileKey key = command.key;
+  if (asks_to_be_kept(command.body)) {
+    claim.waiting.push_back(std::move(command));
+    return return_claim(key);
+  }
   const auto* open = std::get_if<coherence::Open>(&command.body);
   claim.may_doom = claim.may_doom || (open != nullptr && open->delete_on_close) ||
                    std::holds_alternative<coherence::SetDeletePending>(command.body);
   const bool may_doom = claim.may_doom;
-  apply(self_, command.key, command.request, std::move(command.body));
-  if (may_doom) tell_doom(command.key);
+  apply(self_, key, command.request, std::move(command.body));
+  if (may_doom) tell_doom(key);
 }
 
 void OwnerMachine::return_claim(const FileKey& key) {
@@ -243,10 +257,13 @@ void OwnerMachine::return_claim(const FileKey& key) {
     return;
   }
   ClaimReturnMessage back{key, at->second.serial, table_.take(key, now_)};
+  const NodeId owner = log_.owner(key).id.node;
+  std::vector<CommandMessage> waiting = std::move(at->second.waiting);
   claims_by_use_.erase(at->second.by_use);
   claims_.erase(at);
   ++counters_.claims_returned;
-  send(log_.owner(key).id.node, std::move(back));
+  send(owner, std::move(back));
+  for (CommandMessage& command : waiting) send(owner, std::move(command));
 }
 
 void OwnerMachine::evict_claim() {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/time.hpp"
 #include "pool/membership.hpp"
@@ -57,6 +58,7 @@ struct HeldClaim {
   bool may_doom = false;  ///< somebody has asked for a deletion under this claim
   bool doom_told = false;
   std::string doomed_path;
+  std::vector<CommandMessage> waiting;  ///< go to the owner after the claim
   MonoTime used;
   std::list<FileKey>::iterator by_use;
 };

@@ -20,6 +20,8 @@ struct Overloaded : Ts... {
 /// The file that a message is about; nothing for messages about the view.
 const FileKey* key_of(const PeerMessage& message) {
   return std::visit(Overloaded{[](const AssertDoneMessage&) -> const FileKey* { return nullptr; },
+                               [](const KeepMessage& body) { return &body.file.key; },
+                               [](const HandOverMessage& body) { return &body.file.key; },
                                [](const auto& body) -> const FileKey* { return &body.key; }},
                     message.body);
 }
@@ -37,13 +39,19 @@ bool goes_to_owner(const PeerMessage& message) {
          std::holds_alternative<ConfirmMessage>(message.body) ||
          std::holds_alternative<AssertMessage>(message.body) ||
          std::holds_alternative<ClaimReturnMessage>(message.body) ||
-         std::holds_alternative<DoomMessage>(message.body);
+         std::holds_alternative<DoomMessage>(message.body) ||
+         std::holds_alternative<HandOverMessage>(message.body);
 }
 }  // namespace
 
 OwnerMachine::OwnerMachine(NodeId self, coherence::Limits limits, Timing timing,
-                           ClaimOptions claims)
-    : self_(self), limits_(limits), timing_(timing), claim_options_(claims), table_(limits) {}
+                           ClaimOptions claims, std::size_t tolerate)
+    : self_(self),
+      limits_(limits),
+      timing_(timing),
+      claim_options_(claims),
+      tolerate_(tolerate),
+      table_(limits) {}
 
 void OwnerMachine::step(Input input, MonoTime now, OwnerOutbox& out) {
   now_ = std::max(now, now_);
@@ -98,7 +106,8 @@ void OwnerMachine::on(LocalCommand& input) {
 
 void OwnerMachine::route(const FileKey& key, RequestId request, coherence::Body body) {
   CommandMessage command{key, request, std::move(body)};
-  if (HeldClaim* claim = claim_in_use(key)) {
+  if (HeldClaim* claim = held_claim(key)) {
+    if (claim->recalled) return claim->waiting.push_back(std::move(command));
     ++counters_.commands_local;
     ++counters_.commands_claimed;
     decide_claimed(*claim, command);
@@ -161,7 +170,8 @@ void OwnerMachine::on(FromPeer& input) {
 bool OwnerMachine::acceptable(NodeId from, const PeerMessage& message) const {
   if (from == self_) return true;
   const FileKey* key = key_of(message);
-  if (key == nullptr || std::holds_alternative<AssertMessage>(message.body)) {
+  if (key == nullptr || std::holds_alternative<AssertMessage>(message.body) ||
+      std::holds_alternative<HandOverMessage>(message.body)) {
     if (message.epoch != log_.epoch()) return false;
   } else if (!log_.valid_since(*key, message.epoch)) {
     return false;

@@ -15,6 +15,7 @@
 #include "pool/local/effects.hpp"
 #include "pool/membership.hpp"
 #include "pool/owner/claims.hpp"
+#include "pool/owner/copies.hpp"
 #include "pool/owner/holder.hpp"
 #include "pool/owner/message.hpp"
 #include "pool/owner/placement.hpp"
@@ -90,7 +91,10 @@ inline constexpr RequestId kAssertRequest{~std::uint64_t{1}};
 
 class OwnerMachine {
  public:
-  OwnerMachine(NodeId self, coherence::Limits limits, Timing timing, ClaimOptions claims = {});
+  /// `tolerate`  so many nodes may be lost at once without an open that outlives its client: as
+  ///             many backups have a copy before it is answered
+  OwnerMachine(NodeId self, coherence::Limits limits, Timing timing, ClaimOptions claims = {},
+               std::size_t tolerate = 1);
 
   void step(Input input, MonoTime now, OwnerOutbox& out);
 
@@ -118,14 +122,23 @@ class OwnerMachine {
   [[nodiscard]] const OwnerCounters& counters() const noexcept { return counters_; }
   [[nodiscard]] const coherence::FileTable& table() const noexcept { return table_; }
   [[nodiscard]] const Holder& holder() const noexcept { return holder_; }
+  /// Kept opens that answer to `query`. The union of all members' answers is the pool's; where one
+  /// decides about an open, that is what counts.
+  [[nodiscard]] FoundHere find_kept(const coherence::KeptQuery& query) const;
+  [[nodiscard]] std::size_t copies_kept() const noexcept { return copies_.files().size(); }
+  [[nodiscard]] const Copies& copies() const noexcept { return copies_; }
   /// The earliest time at which TimePasses does something; nothing where none is known.
   [[nodiscard]] std::optional<MonoTime> next_deadline() const;
 
  private:
   /// What an owner keeps beside the file state machine, while there is something to keep.
   /// `tokens`  what must be confirmed by whom before `waiting` may leave
+  struct Token {
+    NodeId node;
+    bool copy = false;  ///< of a KeepMessage: who leaves the view is not waited for
+  };
   struct Barrier {
-    std::map<std::uint64_t, NodeId> tokens;
+    std::map<std::uint64_t, Token> tokens;
     std::deque<coherence::Outbox> waiting;
   };
   struct Expected {
@@ -167,13 +180,20 @@ class OwnerMachine {
   void take_up(const FileKey& key, GivenClaim& given);
   void holder_gone(NodeId node);
   // claims.cpp, as holder
-  [[nodiscard]] HeldClaim* claim_in_use(const FileKey& key);
+  [[nodiscard]] HeldClaim* held_claim(const FileKey& key);
   void decide_claimed(HeldClaim& claim, CommandMessage& command);
   void return_claim(const FileKey& key);
   void evict_claim();
   void return_idle_claims();
   void tell_doom(const FileKey& key);
   void drop_claims_that_moved();
+
+  // copies.cpp
+  [[nodiscard]] std::vector<MemberId> backups_of(const FileKey& key) const;
+  void give_copies(coherence::KeptFile file);
+  void restore_handed();
+  void refresh_copies();
+  void hand_over_copies();
 
   // receipts.cpp: this node's client is told
   void receive_body(NodeId from, CommandMessage& message);
@@ -191,6 +211,8 @@ class OwnerMachine {
   void receive_body(NodeId from, ClaimReturnMessage& message);
   void receive_body(NodeId from, BounceMessage& message);
   void receive_body(NodeId from, DoomMessage& message);
+  void receive_body(NodeId from, KeepMessage& message);
+  void receive_body(NodeId from, HandOverMessage& message);
   void effect(const FileKey& key, decltype(LocalEffect::what) what);
   ConfirmId expect(const FileKey& key, bool restrictions, std::uint64_t value);
 
@@ -208,6 +230,7 @@ class OwnerMachine {
   const coherence::Limits limits_;
   const Timing timing_;
   const ClaimOptions claim_options_;
+  const std::size_t tolerate_;
   MonoTime now_;
   OwnerOutbox* out_ = nullptr;  ///< during a step only
 
@@ -234,6 +257,15 @@ class OwnerMachine {
   Contention contention_;
   std::unordered_map<FileKey, HeldClaim> claims_;  ///< others own them, this node decides
   std::list<FileKey> claims_by_use_;               ///< the last used first
+
+  /// Of what this node decides about and is kept: who has a copy.
+  std::map<FileKey, std::set<MemberId>> keepers_;
+  struct HandedOver {
+    coherence::KeptFile file;  ///< the latest of what they had
+    std::set<MemberId> from;
+  };
+  std::map<FileKey, HandedOver> handed_;  ///< moved here in this epoch, not yet served
+  Copies copies_;                         ///< for others
 
   Holder holder_;
   std::map<RequestId, Inflight> inflight_;

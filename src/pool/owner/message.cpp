@@ -28,6 +28,8 @@ enum class Kind : std::uint8_t {
   ClaimReturn,
   Bounce,
   Doom,
+  Keep,
+  HandOver,
 };
 
 void put_key(ByteWriter& to, const FileKey& key) {
@@ -128,6 +130,15 @@ struct Encoder {
     to.u8(m.doomed ? 1 : 0);
     to.u64(m.open.raw());
     put_path(to, m.path);
+  }
+  void operator()(const KeepMessage& m) {
+    kind(Kind::Keep);
+    to.u64(m.token);
+    coherence::encode(m.file, out);
+  }
+  void operator()(const HandOverMessage& m) {
+    kind(Kind::HandOver);
+    coherence::encode(m.file, out);
   }
   template <class Message>
   void claim(Kind which, const Message& m) {
@@ -251,6 +262,17 @@ std::optional<decltype(PeerMessage::body)> take_body(ByteReader& in) {
     }
     case Kind::Doom:
       return take_doom(in);
+    case Kind::Keep: {
+      const std::uint64_t token = in.u64();
+      auto file = coherence::decode_kept_file(in);
+      if (!file) return std::nullopt;
+      return made(KeepMessage{token, std::move(*file)});
+    }
+    case Kind::HandOver: {
+      auto file = coherence::decode_kept_file(in);
+      if (!file) return std::nullopt;
+      return made(HandOverMessage{std::move(*file)});
+    }
   }
   return std::nullopt;
 }

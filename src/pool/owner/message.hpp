@@ -119,11 +119,24 @@ struct DoomMessage {
   friend bool operator==(const DoomMessage&, const DoomMessage&) = default;
 };
 
+/// owner -> backup: keep this copy (without opens: drop it). Answered by Confirm.
+struct KeepMessage {
+  std::uint64_t token = 0;
+  coherence::KeptFile file;
+  friend bool operator==(const KeepMessage&, const KeepMessage&) = default;
+};
+/// Whoever keeps a copy -> new owner, after a view change.
+struct HandOverMessage {
+  coherence::KeptFile file;
+  friend bool operator==(const HandOverMessage&, const HandOverMessage&) = default;
+};
+
 struct PeerMessage {
   Epoch epoch;
   std::variant<CommandMessage, ReplyMessage, PendingMessage, BreakMessage, RevokeMessage,
                RestrictMessage, FactMessage, ConfirmMessage, AssertMessage, AssertDoneMessage,
-               ClaimMessage, RecallMessage, ClaimReturnMessage, BounceMessage, DoomMessage>
+               ClaimMessage, RecallMessage, ClaimReturnMessage, BounceMessage, DoomMessage,
+               KeepMessage, HandOverMessage>
       body;
   friend bool operator==(const PeerMessage&, const PeerMessage&) = default;
 };

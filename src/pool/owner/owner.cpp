@@ -84,7 +84,7 @@ void OwnerMachine::tell_facts(const FileKey& key, NodeId except) {
     std::uint64_t token = 0;
     if (node != self_ && node != except && log_.find(node) != nullptr) {
       token = next_token_++;
-      barriers_[key].tokens.emplace(token, node);
+      barriers_[key].tokens.emplace(token, Token{node});
     }
     send(node, FactMessage{key, token, file->delete_pending, file->path});
   }
@@ -96,8 +96,16 @@ void OwnerMachine::emit(const FileKey& key, coherence::Outbox& effects) {
     for (const auto& it : effects.revocations) send(it.to, RevokeMessage{key, it.open, it.reason});
     return;
   }
+  bool waits = false;
+  if (effects.keep) {
+    // Nothing of this leaves before the copies are where they belong.
+    give_copies(std::move(*effects.keep));
+    effects.keep.reset();
+    const auto copied = barriers_.find(key);
+    waits = copied != barriers_.end() && !copied->second.tokens.empty();
+  }
   const auto at = barriers_.find(key);
-  if (at != barriers_.end() && !at->second.waiting.empty()) {
+  if (at != barriers_.end() && (waits || !at->second.waiting.empty())) {
     at->second.waiting.push_back(std::move(effects));
     return;
   }
@@ -112,7 +120,7 @@ void OwnerMachine::emit_now(const FileKey& key, coherence::Outbox& effects) {
     std::uint64_t token = 0;
     if (!it.what.ack_required && log_.find(it.to) != nullptr) {
       token = next_token_++;
-      barriers_[key].tokens.emplace(token, it.to);
+      barriers_[key].tokens.emplace(token, Token{it.to});
     }
     send(it.to, BreakMessage{key, token, it.what});
   }
@@ -168,7 +176,7 @@ void OwnerMachine::gone(NodeId node) {
   holder_gone(node);
   std::vector<FileKey> freed;
   for (auto& [key, barrier] : barriers_) {
-    if (std::erase_if(barrier.tokens, [&](const auto& it) { return it.second == node; }) > 0) {
+    if (std::erase_if(barrier.tokens, [&](const auto& it) { return it.second.node == node; }) > 0) {
       freed.push_back(key);
     }
   }

@@ -9,6 +9,10 @@ namespace flotilla::pool {
 namespace {
 /// Views kept for messages that were long under way; recovery itself needs what `history` brings.
 constexpr std::size_t kViewsKept = 128;
+
+std::uint64_t score_of(const Member& member, std::uint64_t file) {
+  return mix64(file ^ mix64(member.id.node.raw() + 0x9E3779B97F4A7C15ULL));
+}
 }  // namespace
 
 const Member& owner_among(const std::vector<Member>& members, const FileKey& key) {
@@ -17,13 +21,24 @@ const Member& owner_among(const std::vector<Member>& members, const FileKey& key
   const Member* best = nullptr;
   std::uint64_t best_score = 0;
   for (const Member& member : members) {
-    const std::uint64_t score = mix64(file ^ mix64(member.id.node.raw() + 0x9E3779B97F4A7C15ULL));
+    const std::uint64_t score = score_of(member, file);
     if (best == nullptr || score > best_score) {
       best = &member;
       best_score = score;
     }
   }
   return *best;
+}
+
+std::vector<const Member*> ranked(const std::vector<Member>& members, const FileKey& key) {
+  std::vector<const Member*> all;
+  for (const Member& member : members) all.push_back(&member);
+  const std::uint64_t file = hash_of(key);
+  // Stable, as owner_among takes the first of equals.
+  std::stable_sort(all.begin(), all.end(), [file](const Member* a, const Member* b) {
+    return score_of(*a, file) > score_of(*b, file);
+  });
+  return all;
 }
 
 void ViewLog::install(const View& view) {

@@ -14,6 +14,10 @@ namespace flotilla::pool {
 /// Input   `members` not empty
 [[nodiscard]] const Member& owner_among(const std::vector<Member>& members, const FileKey& key);
 
+/// All members in the order of their score: the owner, then who would be it without the former.
+[[nodiscard]] std::vector<const Member*> ranked(const std::vector<Member>& members,
+                                                const FileKey& key);
+
 /// The quorate views that this member has lived through or was told of.
 class ViewLog {
  public:

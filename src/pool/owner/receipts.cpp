@@ -52,7 +52,7 @@ void OwnerMachine::receive_body(NodeId from, ConfirmMessage& message) {
   const auto barrier = barriers_.find(message.key);
   if (barrier == barriers_.end()) return;
   const auto token = barrier->second.tokens.find(message.token);
-  if (token == barrier->second.tokens.end() || token->second != from) return;
+  if (token == barrier->second.tokens.end() || token->second.node != from) return;
   barrier->second.tokens.erase(token);
   release(message.key);
 }

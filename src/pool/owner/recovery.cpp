@@ -35,6 +35,9 @@ void OwnerMachine::lose() {
   assert_done_.clear();
   going_.clear();
   given_.clear();
+  keepers_.clear();
+  handed_.clear();
+  copies_.clear();
   contention_.clear();
   claims_.clear();
   claims_by_use_.clear();
@@ -63,15 +66,18 @@ void OwnerMachine::on(ViewChange& input) {
   recovered_ = false;
   serve_at_ = now_;
   assert_done_.clear();
-  asserted_.clear();
+  handed_.clear();
   // Of moved files their holders submit them again.
   std::erase_if(parked_, [&](const Parked& it) {
     return life_of(it.from.node) != it.from || !log_.continuous(it.command.key);
   });
   drop_claims_that_moved();
   drop_what_moved();
+  asserted_.clear();
+  refresh_copies();
   count_the_lost(view, before);
   assert_held();
+  hand_over_copies();
   if (fencing_.empty()) tell_assert_done();
   resubmit();
   std::deque<FromPeer> waited = std::exchange(future_, {});
@@ -82,6 +88,11 @@ void OwnerMachine::drop_what_moved() {
   for (const FileKey& key : table_.files()) {
     if (claims_.contains(key)) continue;
     if (log_.owner(key).id.node == self_ && log_.continuous(key)) continue;
+    // A copy like others' from now on, until the new owner has it and says what to do with it. What
+    // was still being asserted here was not whole.
+    if (!asserted_.contains(key)) {
+      if (auto kept = table_.kept(key)) copies_.store(std::move(*kept));
+    }
     table_.forget(key);
     barriers_.erase(key);
   }
@@ -166,11 +177,17 @@ void OwnerMachine::recover_when_complete() {
   for (const Member& member : log_.members()) {
     if (!assert_done_.contains(member.id.node)) return;
   }
+  restore_handed();
   recovered_ = true;
   recovered_epoch_ = log_.epoch();
   std::vector<FileKey> deleting;
   for (const FileKey& key : asserted_) {
     const coherence::FileState* file = table_.inspect(key);
+    if (auto kept = table_.kept(key)) {
+      give_copies(std::move(*kept));
+    } else if (keepers_.contains(key)) {
+      give_copies(coherence::KeptFile{key, 0, {}, false, {}});
+    }
     if (file == nullptr) continue;
     coherence::Restrictions known = coherence::restrictions_of(*file);
     std::set<NodeId> holders;

@@ -263,7 +263,8 @@ TEST(PoolSimulation, InvariantsHoldThroughCrashesHangsAndSplits_Design3) {
     for (const char* name :
          {"opens granted", "locks granted", "breaks", "revoked", "unlinks", "unsettled", "lost",
           "views", "hangs", "splits", "crashes", "claims granted", "claims recalled",
-          "claims returned", "commands claimed", "commands bounced", "dooms told"}) {
+          "claims returned", "commands claimed", "commands bounced", "dooms told", "copies",
+          "copies handed over"}) {
       EXPECT_GT(counts[name], 0U) << "nothing of this kind happened: " << name;
     }
   }

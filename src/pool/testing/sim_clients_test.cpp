@@ -52,6 +52,11 @@ void SimPool::start_open(SimNode& node) {
     static constexpr coherence::CacheRights kRights[] = {1, 5, 7};
     open.cache.rights = kRights[pick(3)];
   }
+  if (chance(15)) {
+    open.durability.kind =
+        chance(50) ? coherence::DurableKind::Persistent : coherence::DurableKind::Durable;
+    open.durability.timeout = std::chrono::milliseconds{200 + pick(1500)};
+  }
   open.delete_on_close = (open.access & coherence::kDelete) != 0 && chance(30);
   ++counts["opens asked"];
   submit(node, file(index), std::move(open));
@@ -143,8 +148,8 @@ void SimPool::believe(SimNode& node, const FileKey& key, const coherence::Outcom
     if (!success || closed == nullptr || !closed->unlink) return;
     // Who may not serve removes no name, whatever it was told before it hung.
     if (!may_serve(node)) {
-      const OpenId open = std::get<coherence::Close>(request.body).open;
-      return submit(node, key, coherence::Unlinked{open, false});
+      const OpenId closed_open = std::get<coherence::Close>(request.body).open;
+      return submit(node, key, coherence::Unlinked{closed_open, false});
     }
     ++counts["unlinks"];
     for (const SimNode& other : nodes_) {

@@ -84,6 +84,10 @@ class SimPool {
   /// Returns sentences about what went wrong; empty where nothing did.
   [[nodiscard]] std::vector<std::string> run(std::size_t step_count);
 
+  /// Clients open files of their own to be kept, and one node after the other is lost, each when
+  /// what the former left has settled: invariant 5.
+  [[nodiscard]] std::vector<std::string> run_kept(std::size_t round_count);
+
   std::map<std::string, std::uint64_t> counts;  ///< what happened, to show that something did
 
  private:
@@ -127,6 +131,12 @@ class SimPool {
   [[nodiscard]] bool may_serve(const SimNode& node) const {
     return node.up && !node.fenced && node.machine->serving() && node.lease_until > now_;
   }
+
+  // sim_kept.cpp
+  void kept_action(SimNode& node);
+  void kept_steps(std::size_t step_count);
+  void settle();
+  void check_kept(const std::map<OpenId, FileKey>& waiting);
 
   // sim_checks.cpp
   void check();

@@ -83,6 +83,14 @@ struct Show {
   std::string operator()(const BounceMessage& m) const {
     return fmt::format("bounce {} {}", m.request.raw(), show(m.body));
   }
+  std::string operator()(const KeepMessage& m) const {
+    return fmt::format("keep inode {} v{} opens {} token {}", m.file.key.inode, m.file.version,
+                       m.file.opens.size(), m.token);
+  }
+  std::string operator()(const HandOverMessage& m) const {
+    return fmt::format("hand over inode {} v{} opens {}", m.file.key.inode, m.file.version,
+                       m.file.opens.size());
+  }
   std::string operator()(const DoomMessage& m) const {
     return fmt::format("doom {} {:x}", m.doomed, m.open.raw());
   }

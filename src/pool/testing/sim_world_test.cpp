@@ -288,6 +288,10 @@ void SimPool::step(SimNode& node, Input input) {
   for (OwnerOutbox::ToPeer& message : out.messages) {
     if (std::holds_alternative<BounceMessage>(message.message.body)) ++counts["commands bounced"];
     if (std::holds_alternative<DoomMessage>(message.message.body)) ++counts["dooms told"];
+    if (std::holds_alternative<KeepMessage>(message.message.body)) ++counts["copies"];
+    if (std::holds_alternative<HandOverMessage>(message.message.body)) {
+      ++counts["copies handed over"];
+    }
     for (const MemberId& member : node.linked) {
       if (member.node != message.to) continue;
       links_[{node.id, message.to}].push_back({node.life, member, std::move(message.message)});
