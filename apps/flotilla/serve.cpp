@@ -223,6 +223,10 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
   blocking->stop();
   if (pool) pool->stop();
   shards.stop();
+  // Its store's thread answers clients: they must be there until it has ended.
+  if (const auto embedded = std::dynamic_pointer_cast<pool::EmbeddedEngine>(engine)) {
+    embedded->stop();
+  }
   return 0;
 }
 

@@ -61,6 +61,11 @@ class Server:
             f.write('[server]\nusers_file = "%s"\nruntime_dir = "%s"\n%s\n[[share]]\nname = "data"\npath = "%s"\n'
                     'comment = "the test share"\n%s\n' % (users, self.dir, self.config, self.share,
                                                             self.share_config))
+        return self.spawn()
+
+    def spawn(self):
+        """Starts the process on what __enter__ has made; returns when it listens."""
+        path = os.path.join(self.dir, "flotilla.toml")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [BINARY, "serve", "--config", path, "--listen", "127.0.0.1:%d" % self.port] + self.extra,
@@ -74,6 +79,11 @@ class Server:
                 if self.process.poll() is not None or time.monotonic() > end:
                     raise RuntimeError("the server did not start:\n" + self.text_of_log()) from None
                 time.sleep(0.05)
+
+    def kill(self):
+        """As a crash does it: SIGKILL."""
+        self.process.kill()
+        self.process.wait()
 
     def __exit__(self, *_):
         code = None

@@ -195,9 +195,9 @@ class Raw:
 
     # --- the way in
 
-    def negotiate(self, dialect=0x0210, compression=None, cipher=0):
+    def negotiate(self, dialect=0x0210, compression=None, cipher=0, guid=None):
         """`compression`: (algorithms, chained) to offer; what was agreed on is in self.compression then. `cipher`: the
-        one to offer (2: AES-128-GCM)."""
+        one to offer (2: AES-128-GCM). `guid`: the ClientGuid; its own for every connection where none is given."""
         self.dialect = dialect
         self.compression = ([], False)
         more = []
@@ -216,7 +216,7 @@ class Raw:
             for kind, data in more:
                 contexts += b"\0" * (-len(contexts) % 8) + struct.pack("<HHI", kind, len(data), 0) + data
             offset = 64 + 40
-        body = struct.pack("<HHHHI", 36, 1, 1, 0, 0x7F) + os.urandom(16) + struct.pack(
+        body = struct.pack("<HHHHI", 36, 1, 1, 0, 0x7F) + (guid or os.urandom(16)) + struct.pack(
             "<IHHH", offset, 2 + len(more) if offset else 0, 0, dialect)
         body += b"\0" * (offset - 64 - len(body) if offset else 0) + contexts
         made = self.message(NEGOTIATE, body)
@@ -323,10 +323,10 @@ class Raw:
         return SUCCESS, got.body[64:80]
 
 
-def client(port, dialect=0x0210, share="data", user="tester", **how):
+def client(port, dialect=0x0210, share="data", user="tester", guid=None, **how):
     """A connection that is authenticated and has a tree."""
     raw = Raw(port, **how)
-    for step in (lambda: raw.negotiate(dialect).status, lambda: raw.authenticate(user),
+    for step in (lambda: raw.negotiate(dialect, guid=guid).status, lambda: raw.authenticate(user),
                  lambda: raw.connect_tree(share)):
         status = step()
         if status != SUCCESS:

@@ -27,7 +27,10 @@ EmbeddedEngine::EmbeddedEngine(const ports::Clock& clock, EmbeddedOptions option
   }
 }
 
-EmbeddedEngine::~EmbeddedEngine() {
+EmbeddedEngine::~EmbeddedEngine() { stop(); }
+
+void EmbeddedEngine::stop() {
+  stopping_.store(true, std::memory_order_release);
   if (timer_.joinable()) {
     timer_.request_stop();
     timer_.join();
@@ -137,6 +140,7 @@ void EmbeddedEngine::deliver(Effects& effects, std::vector<Orphan>& orphans) {
 }
 
 void EmbeddedEngine::now_safe(const FileKey& key, const std::shared_ptr<Effects>& effects) {
+  if (stopping_.load(std::memory_order_acquire)) return;
   const std::size_t lane = lane_of(key);
   Partition& partition = partitions_[lane];
   std::vector<Orphan> orphans;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -56,6 +57,10 @@ class EmbeddedEngine final : public ports::Engine {
   /// Takes in what a store has kept, as opens that wait for their clients. Before the first open.
   void restore(const std::vector<coherence::KeptFile>& files);
 
+  /// Nobody is there to be answered any more: what is waiting for the store is made safe, and
+  /// answered no more. No command may come after it; the destructor does it too.
+  void stop();
+
   /// Carries out what is due: breaks past their deadline revoke their holders.
   void tick(MonoTime now);
 
@@ -91,6 +96,7 @@ class EmbeddedEngine final : public ports::Engine {
   OpenIdSource ids_;
   LocalOpens local_;
   OrphanHandler orphan_;
+  std::atomic<bool> stopping_{false};
   std::array<Partition, kLaneCount> partitions_;
   std::mutex timer_mutex_;
   std::condition_variable_any timer_wake_;
