@@ -185,7 +185,8 @@ runtime::Task<NtStatus> come_back(Request& request, Making& making,
   open->channel_sequence = request.header.channel_sequence();
   session.opens.emplace(open->id.volatile_id, open);
   request.chain.file = open->id;
-  state_of(*open).create_action = wire::CreateAction::Opened;
+  // A replay is answered as the CREATE was.
+  if (!making.tells_durable) state_of(*open).create_action = wire::CreateAction::Opened;
   take_over(making, *open);
   // Breaks that waited for the client leave after this answer.
   const std::shared_ptr<OpenLink> link = state_of(*open).events;
