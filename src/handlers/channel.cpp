@@ -62,7 +62,10 @@ void ServerChannel::on_frame(Bytes frame) {
 void ServerChannel::on_closed() {
   if (!sink_) return;
   sink_.reset();
-  cancel_where([](const AsyncEntry&) { return true; });
+  cancel_where([this](const AsyncEntry& waiting) {
+    const auto entry = waiting.outlives_channel ? find_session(waiting.session) : nullptr;
+    return !entry || entry->binding || channels_of(*entry->session).pick(nullptr) == nullptr;
+  });
   std::vector<SessionId> ids;
   for (const auto& [id, entry] : sessions_) ids.push_back(id);
   for (const SessionId id : ids) {
@@ -392,8 +395,9 @@ void ServerChannel::begin_async(Request& request, std::function<void()> on_cance
       sink_->send(sealing ? sealing->seal(std::move(out)) : std::move(out));
     }
   }
-  if (!sink_) return on_cancel();  // nobody is there any more to wait for it
-  async_[key] = AsyncEntry{asked.session_id, asked.tree_id, std::move(on_cancel)};
+  if (!sink_ && !request.alive()) return on_cancel();  // nobody waits for it any more
+  async_[key] = AsyncEntry{asked.session_id, asked.tree_id, std::move(on_cancel),
+                           request.outlives_channel};
 }
 
 /// [MS-SMB2] 3.3.5.16 Receiving an SMB2 CANCEL Request. It is never answered.

@@ -87,6 +87,7 @@ class ServerChannel final : public ports::Channel,
     SessionId session;
     TreeId tree;
     std::function<void()> on_cancel;
+    bool outlives_channel = false;
   };
   static runtime::Task<void> process(std::shared_ptr<ServerChannel> self, Bytes frame);
   runtime::Task<NtStatus> carry_out(Request& request, const session::CompoundPart& part);

@@ -2,6 +2,7 @@
 
 #include "handlers/channel.hpp"
 #include "handlers/durable/durable_opens.hpp"
+#include "handlers/session_channels.hpp"
 #include "session/sequences.hpp"
 
 namespace flotilla::handlers {
@@ -42,7 +43,12 @@ void Request::go_async(std::function<void()> on_cancel) {
 runtime::Executor& Request::executor() const { return channel->executor(); }
 
 bool Request::alive() const {
-  if (channel->closed() || !session) return false;
+  if (!session) return false;
+  if (channel->closed()) {
+    return outlives_channel && session->state == session::SessionState::Valid &&
+           channels_of(*session).pick(nullptr) != nullptr &&
+           (!tree || session->trees.contains(tree->id));
+  }
   const auto entry = channel->find_session(session->id);
   if (!entry || entry->session != session) return false;
   return !tree || session->trees.contains(tree->id);

@@ -60,6 +60,10 @@ struct Request {
   /// The executor this request's session lives on.
   [[nodiscard]] runtime::Executor& executor() const;
 
+  /// A CREATE that its client may replay through another channel goes on without the connection
+  /// that it came by, as long as the session has one. Spec [MS-SMB2] 3.3.5.9.10
+  bool outlives_channel = false;
+
   /// After a co_await: false where the session, its tree or the connection has gone meanwhile, so
   /// that nothing new may be hung on them.
   [[nodiscard]] bool alive() const;

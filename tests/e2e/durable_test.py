@@ -11,44 +11,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import flotilla  # noqa: E402
 import raw_smb as smb  # noqa: E402
-
-GUID = b"client-of-test-1"
-LEASE_KEY = b"lease-key-number"
-RWH = 7
-PERSISTENT = 2
-FILE_NOT_AVAILABLE, LOCK_NOT_GRANTED, INVALID_PARAMETER = 0xC0000467, 0xC0000055, 0xC000000D
-EXCLUSIVE_NOW = 0x12
-
-
-def context(tag, data, last):
-    size = 24 + len(data)
-    return struct.pack("<IHHHHI", 0 if last else size + -size % 8, 16, 4, 0, 24, len(data)) + tag + b"\0" * 4 + data + \
-        (b"" if last else b"\0" * (-size % 8))
-
-
-def contexts(*all_of_them):
-    return b"".join(context(tag, data, i + 1 == len(all_of_them)) for i, (tag, data) in enumerate(all_of_them))
-
-
-def lease(key=LEASE_KEY):
-    return b"RqLs", key + struct.pack("<IIQ", RWH, 0, 0) + b"\0" * 16 + struct.pack("<HH", 0, 0)
-
-
-def request_v2(create_guid, flags=0, timeout_ms=0):
-    return b"DH2Q", struct.pack("<IIQ", timeout_ms, flags, 0) + create_guid
-
-
-def reconnect_v2(handle, create_guid, flags=0):
-    return b"DH2C", handle + create_guid + struct.pack("<I", flags)
-
-
-def reopen(client, name, handle, create_guid, flags=0, key=LEASE_KEY):
-    return client.open(name, oplock=0xFF, contexts=contexts(reconnect_v2(handle, create_guid, flags), lease(key)))
-
-
-def lock(client, handle, offset, length=10, flags=EXCLUSIVE_NOW):
-    return client.status(smb.LOCK, smb.lock_body(handle, [(offset, length, flags)]))
-
+from durable import *  # noqa: E402, F403
 
 class Durable(unittest.TestCase):
     def setUp(self):

@@ -131,6 +131,18 @@ class Pool(unittest.TestCase):
         scenario("change_notify", "10.77.0.1", "10.77.0.2")
         scenario("change_notify", "10.77.0.3", POOL)
 
+    def test_a_durable_handle_is_reclaimed_through_another_node(self):
+        scenario("durable_moves", "10.77.0.1", "10.77.0.2")
+        scenario("durable_moves", "10.77.0.3", "10.77.0.1")
+
+    def test_durable_handles_of_a_killed_node_are_reclaimed_through_a_survivor(self):
+        with Scenario("durable_outlives", "10.77.0.2", "10.77.0.3") as clients:
+            clients.reach("opened")
+            lab("kill", 2)
+            wait_members([1, 3], [1, 3])
+            clients.go_on()
+            clients.result()
+
     def test_delete_on_close_agrees(self):
         scenario("delete_pending", "10.77.0.1", "10.77.0.3")
 

@@ -152,6 +152,74 @@ def survive_kill(one, two, dead):
         expect(c.status_of_open(name), SUCCESS, "after the close")
 
 
+def durable_moves(one, two):
+    """Handles opened through one node are reclaimed through the other, by their owner only."""
+    import durable as d
+    import raw_smb as raw
+
+    def connect(host, **how):
+        return raw.client(445, host=host, dialect=0x0302, guid=how.pop("guid", d.GUID), **how)
+
+    other = connect(two, guid=b"another-client-2")
+    for number in range(FILES):
+        name, create_guid = fresh("durable%d" % number), b"guid%12d" % number
+        key = b"key%13d" % number
+        first = connect(one)
+        status, handle = first.open(name, disposition=3, oplock=0xFF,
+                                    contexts=d.contexts(d.request_v2(create_guid), d.lease(key)))
+        expect(status, SUCCESS, "durable open")
+        expect(d.lock(first, handle, 0), SUCCESS, "lock")
+        expect(first.status(raw.WRITE, raw.write_body(handle, 0, b"one")), SUCCESS, "write")
+        first.close()
+        expect(d.reopen(other, name, handle, create_guid, key=key)[0], raw.OBJECT_NAME_NOT_FOUND, "another client")
+        second = connect(two)
+        expect(d.reopen(second, name, handle, b"x" * 16, key=key)[0], raw.OBJECT_NAME_NOT_FOUND, "another CreateGuid")
+        end = time.monotonic() + 10  # the first node may not have heard of the loss yet
+        while True:
+            status, again = d.reopen(second, name, handle, create_guid, key=key)
+            if status == SUCCESS or time.monotonic() > end:
+                break
+            time.sleep(0.02)
+        expect(status, SUCCESS, "reclaim through the other node")
+        assert again[:8] == handle[:8]
+        expect(second.status(raw.WRITE, raw.write_body(again, 3, b" two")), SUCCESS, "write")
+        expect(d.lock(second, again, 5), LOCK_NOT_GRANTED, "its own lock is there")
+        expect(d.lock(second, again, 0, flags=LOCK_UNLOCK), SUCCESS, "unlock")
+        expect(second.status(raw.CLOSE, raw.close_body(again)), SUCCESS, "close")
+        status, handle = other.open(name, share=0)
+        expect(status, SUCCESS, "nothing of it is left")
+        expect(other.status(raw.CLOSE, raw.close_body(handle)), SUCCESS, "close")
+        second.close()
+
+
+def durable_outlives(dead, healthy):
+    """The node is killed under durable handles; they are reclaimed through another one."""
+    import durable as d
+    import raw_smb as raw
+    first = raw.client(445, host=dead, dialect=0x0302, guid=d.GUID)
+    handles = []
+    for number in range(FILES):
+        name, create_guid, key = fresh("outlive%d" % number), b"Guid%12d" % number, b"Key%13d" % number
+        status, handle = first.open(name, disposition=3, oplock=0xFF,
+                                    contexts=d.contexts(d.request_v2(create_guid), d.lease(key)))
+        expect(status, SUCCESS, "durable open")
+        expect(d.lock(first, handle, 0), SUCCESS, "lock")
+        handles.append((name, handle, create_guid, key))
+    stage("opened")
+    wait_for_test()
+    second = raw.client(445, host=healthy, dialect=0x0302, guid=d.GUID)
+    for name, handle, create_guid, key in handles:
+        end = time.monotonic() + 10
+        while True:
+            status, again = d.reopen(second, name, handle, create_guid, key=key)
+            if status == SUCCESS or time.monotonic() > end:
+                break
+            time.sleep(0.05)
+        expect(status, SUCCESS, "reclaim of %s through a survivor" % name)
+        expect(d.lock(second, again, 5), LOCK_NOT_GRANTED, "its own lock is there")
+        expect(second.status(raw.CLOSE, raw.close_body(again)), SUCCESS, "close")
+
+
 def follow_address(pool):
     client = Client(pool)
     expect(client.status_of_open(fresh("before")), SUCCESS, "open")

@@ -560,6 +560,7 @@ HandlerTask handle_create(Request& request) {
   }
   if (making.asks.durable_v2) {
     if (const auto answered = co_await replay(request, making)) co_return *answered;
+    request.outlives_channel = true;
   }
   if (!making.asks.app_instance.is_zero()) {
     const NtStatus displaced = co_await displace_instance(request, making);
