@@ -1,5 +1,6 @@
 #include "pool/pool_engine.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <bitset>
 #include <condition_variable>
@@ -60,8 +61,17 @@ struct PoolEngine::Impl final : MembershipEvents {
   std::condition_variable_any timer_wake;
   std::jthread timer;
 
+  using Nodes = std::vector<NodeId>;
+
   /// One step, and what it led to: messages leave and effects are queued in the step's order.
   void run(Input input) {
+    Nodes touched;
+    run(std::move(input), touched);
+    push(touched);
+  }
+
+  /// The same; what it queued for other nodes leaves with a push to `touched`.
+  void run(Input input, Nodes& touched) {
     OwnerOutbox out;
     Lanes lanes;
     {
@@ -69,7 +79,18 @@ struct PoolEngine::Impl final : MembershipEvents {
       machine.step(std::move(input), clock.mono(), out);
       lanes = take(out);
     }
+    note(out, touched);
     finish(out, lanes);
+  }
+
+  static void note(const OwnerOutbox& out, Nodes& touched) {
+    for (const OwnerOutbox::ToPeer& message : out.messages) {
+      if (std::ranges::find(touched, message.to) == touched.end()) touched.push_back(message.to);
+    }
+  }
+  /// Without the mutex: this writes to the network.
+  void push(const Nodes& touched) {
+    for (const NodeId node : touched) links->push(node);
   }
 
   using Lanes = std::bitset<kLaneCount>;
@@ -79,7 +100,7 @@ struct PoolEngine::Impl final : MembershipEvents {
     for (OwnerOutbox::ToPeer& message : out.messages) {
       Bytes bytes;
       encode(message.message, bytes);
-      links->send(message.to, PeerTraffic::Machine, std::move(bytes));
+      links->queue(message.to, PeerTraffic::Machine, std::move(bytes));
     }
     Lanes lanes;
     for (LocalEffect& effect : out.effects) {
@@ -112,6 +133,7 @@ struct PoolEngine::Impl final : MembershipEvents {
   }
 
   void receive(MemberId from, std::vector<PeerDelivery>& batch) {
+    Nodes touched;
     for (PeerDelivery& delivery : batch) {
       if (delivery.traffic != PeerTraffic::Machine) {
         services.receive(from.node, delivery.traffic, delivery.body);
@@ -123,8 +145,9 @@ struct PoolEngine::Impl final : MembershipEvents {
                    from.node.raw(), delivery.body.size());
         continue;
       }
-      run(FromPeer{from, std::move(*message)});
+      run(FromPeer{from, std::move(*message)}, touched);
     }
+    push(touched);
   }
 
   RequestId submit(const FileKey& key, coherence::Body body, ports::Completion completion) {
@@ -174,6 +197,9 @@ struct PoolEngine::Impl final : MembershipEvents {
       machine.step(ViewChange{installed}, clock.mono(), out);
       lanes = take(out);
     }
+    Nodes touched;
+    note(out, touched);
+    push(touched);
     finish(out, lanes);
     services.on_view(installed);
     if (callbacks.on_view) callbacks.on_view(installed);

@@ -3,10 +3,12 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 #include <charconv>
+#include <cstring>
 #include <utility>
 
 #include "base/log.hpp"
@@ -21,6 +23,8 @@ namespace {
 constexpr std::chrono::seconds kHandshakeTimeout{5};
 /// Unacknowledged for so long, a connection is given up and made anew.
 constexpr unsigned kUserTimeoutMs = 2000;
+/// What one read takes; a frame of commands is a few hundred bytes.
+constexpr std::size_t kReadBytes = 64U << 10;
 }  // namespace
 
 std::optional<tcp::endpoint> parse_endpoint(const std::string& text) {
@@ -73,7 +77,7 @@ void PeerConnection::call(const std::string& endpoint, const PeerHello& hello) {
 void PeerConnection::on_connected() {
   prepare_socket();
   hello_ = encode_peer_hello(mine_);
-  write_raw(hello_, false);
+  write_raw(hello_);
   read_exactly(kPeerHelloBytes + kPeerProofBytes, &PeerConnection::on_callee_hello);
 }
 
@@ -86,7 +90,7 @@ void PeerConnection::on_callee_hello() {
   peer_ = *hello;
   channel_ = std::make_unique<SecureChannel>(key_, hello_, all.first(kPeerHelloBytes), true);
   if (!channel_->proves(all.subspan(kPeerHelloBytes))) return fail("has another pool key");
-  write_raw(channel_->proof(), false);
+  write_raw(channel_->proof());
   establish();
 }
 
@@ -112,7 +116,7 @@ void PeerConnection::on_caller_hello() {
   Bytes answer = hello_;
   const Bytes proof = channel_->proof();
   answer.insert(answer.end(), proof.begin(), proof.end());
-  write_raw(std::move(answer), false);
+  write_raw(std::move(answer));
   read_exactly(kPeerProofBytes, &PeerConnection::on_caller_proof);
 }
 
@@ -124,22 +128,43 @@ void PeerConnection::on_caller_proof() {
 void PeerConnection::establish() {
   established_ = true;
   timer_.cancel();
-  read_exactly(4, &PeerConnection::on_length);
+  in_.resize(kReadBytes);
+  read_frames();
   events_.established(shared_from_this(), peer_);
 }
 
-void PeerConnection::on_length() {
-  const auto size_bytes = load_le<std::uint32_t>(in_.data());
-  if (size_bytes > kPeerFrameBytesMax) return fail("sends a frame that is too long");
-  read_exactly(size_bytes, &PeerConnection::on_frame);
+void PeerConnection::read_frames() {
+  socket_.async_read_some(
+      asio::buffer(in_.data() + in_have_, in_.size() - in_have_),
+      [self = shared_from_this()](const ErrorCode& error, std::size_t size_bytes) {
+        if (self->closed_) return;
+        if (error) return self->fail({});
+        self->in_have_ += size_bytes;
+        self->take_frames();
+        if (!self->closed_) self->read_frames();
+      });
 }
 
-void PeerConnection::on_frame() {
-  auto plain = channel_->open(in_);
-  if (!plain) return fail("sends a frame that was not sealed with the connection's key");
-  const auto self = shared_from_this();
-  events_.frame(self, std::move(*plain));
-  if (!closed_) read_exactly(4, &PeerConnection::on_length);
+void PeerConnection::take_frames() {
+  std::size_t at = 0;
+  std::size_t wanted = 4;
+  while (in_have_ - at >= 4) {
+    const auto size_bytes = load_le<std::uint32_t>(in_.data() + at);
+    if (size_bytes > kPeerFrameBytesMax) return fail("sends a frame that is too long");
+    wanted = 4 + std::size_t{size_bytes};
+    if (in_have_ - at < wanted) break;
+    auto plain = channel_->open(ByteView(in_).subspan(at + 4, size_bytes));
+    if (!plain) return fail("sends a frame that was not sealed with the connection's key");
+    at += wanted;
+    wanted = 4;
+    events_.frame(shared_from_this(), std::move(*plain));
+    if (closed_) return;
+  }
+  in_have_ -= at;
+  std::memmove(in_.data(), in_.data() + at, in_have_);
+  // Room for the frame that has begun, and no more than usual when a large one is through.
+  const std::size_t room = std::max(wanted, kReadBytes);
+  if (in_.size() != room && in_have_ <= room) in_.resize(room);
 }
 
 void PeerConnection::read_exactly(std::size_t size_bytes, void (PeerConnection::*then)()) {
@@ -152,31 +177,57 @@ void PeerConnection::read_exactly(std::size_t size_bytes, void (PeerConnection::
                    });
 }
 
-void PeerConnection::write(ByteView plain) {
+bool PeerConnection::write(ByteView plain) {
+  const std::lock_guard lock(write_mutex_);
+  if (closed_) return false;
   Bytes frame = channel_->seal(plain);
-  if (frame.empty()) return fail("could not be sealed for");
-  write_raw(std::move(frame), true);
+  if (frame.empty()) {
+    asio::post(socket_.get_executor(),
+               [self = shared_from_this()] { self->fail("could not be sealed for"); });
+    return false;
+  }
+  std::size_t done = 0;
+  if (out_.empty()) {
+    const ssize_t sent =
+        ::send(socket_.native_handle(), frame.data(), frame.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) done = static_cast<std::size_t>(sent);  // an error comes again below
+    if (done == frame.size()) return true;
+  }
+  frame.erase(frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(done));
+  out_.push_back(std::move(frame));
+  if (out_.size() == 1) {
+    asio::post(socket_.get_executor(), [self = shared_from_this()] { self->write_on(); });
+  }
+  return false;
 }
 
-void PeerConnection::write_raw(Bytes bytes, bool reports) {
+void PeerConnection::write_raw(Bytes bytes) {
   // The handshake's pieces and the first frame may follow each other before the first is out.
-  out_.push_back(std::move(bytes));
-  if (out_.size() > 1) return;
-  const auto go = [](const auto& again, const std::shared_ptr<PeerConnection>& self,
-                     bool report) -> void {
-    asio::async_write(self->socket_, asio::buffer(self->out_.front()),
-                      [again, self, report](const ErrorCode& error, std::size_t) {
-                        if (self->closed_) return;
-                        if (error) return self->fail({});
+  {
+    const std::lock_guard lock(write_mutex_);
+    out_.push_back(std::move(bytes));
+    if (out_.size() > 1) return;
+  }
+  write_on();
+}
+
+void PeerConnection::write_on() {
+  if (closed_) return;
+  const std::lock_guard lock(write_mutex_);
+  // A deque's elements stay where they are while others are added behind them.
+  asio::async_write(socket_, asio::buffer(out_.front()),
+                    [self = shared_from_this()](const ErrorCode& error, std::size_t) {
+                      if (self->closed_) return;
+                      if (error) return self->fail({});
+                      bool more = false;
+                      {
+                        const std::lock_guard locked(self->write_mutex_);
                         self->out_.pop_front();
-                        if (!self->out_.empty()) {
-                          again(again, self, self->established_);
-                        } else if (report || self->established_) {
-                          self->events_.written(self);
-                        }
-                      });
-  };
-  go(go, shared_from_this(), reports);
+                        more = !self->out_.empty();
+                      }
+                      if (more) return self->write_on();
+                      if (self->established_) self->events_.written(self);
+                    });
 }
 
 void PeerConnection::fail(std::string_view why) {
@@ -194,9 +245,10 @@ void PeerConnection::fail(std::string_view why) {
 
 void PeerConnection::close() {
   if (closed_) return;
-  closed_ = true;
   ErrorCode ignored;
   timer_.cancel();
+  const std::lock_guard lock(write_mutex_);
+  closed_ = true;
   socket_.close(ignored);
 }
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -33,6 +34,12 @@ class PeerLinks {
   /// Queues; never calls back. Lossless and in order while both lives stay in the view, over
   /// however many connections it takes. Any thread.
   virtual void send(NodeId to, PeerTraffic traffic, Bytes body) = 0;
+  /// As send, in two halves: what was queued leaves with the next push to that node, or earlier.
+  /// `queue` only takes its place and is quick; `push` may write to the network on this thread.
+  virtual void queue(NodeId to, PeerTraffic traffic, Bytes body) {
+    send(to, traffic, std::move(body));
+  }
+  virtual void push(NodeId) {}
 };
 
 }  // namespace flotilla::pool

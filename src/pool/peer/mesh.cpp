@@ -39,23 +39,31 @@ PeerNonce fresh_nonce() {
 
 }  // namespace
 
-/// `queue` and `posted` are guarded by the mesh's mutex; the rest belongs to the mesh's thread.
 /// Messages are counted from the link's first: queue[0] is number `confirmed`.
+/// Lock order: writer, then queue_mutex; the mesh's mutex is never held with either.
 struct PeerLink {
   MemberId peer;
   std::string endpoint;
-  std::deque<Bytes> queue;  ///< sent and not confirmed, then not sent
-  bool posted = false;
+  std::unique_ptr<asio::steady_timer> retry;  ///< the mesh's thread
 
-  ConnectionPtr connection;
-  std::unique_ptr<asio::steady_timer> retry;
-  bool resumed = false;  ///< the connection's first frame has said where to go on
-  bool writing = false;
+  std::mutex queue_mutex;
+  std::deque<Bytes> queue;  ///< sent and not confirmed, then not sent
   std::uint64_t confirmed = 0;
   std::size_t sent = 0;  ///< of `queue`, on this connection
+
+  /// Who holds it writes for all; what follows is its.
+  std::mutex writer;
+  ConnectionPtr connection;
+  bool resumed = false;  ///< the connection's first frame has said where to go on
+  bool writing = false;  ///< the connection will tell when it can take more
+  bool dropped = false;
   std::uint64_t received = 0;
   std::uint64_t received_told = 0;
-  bool dropped = false;
+
+  [[nodiscard]] bool has_unsent() {
+    const std::lock_guard lock(queue_mutex);
+    return sent < queue.size();
+  }
 };
 using LinkPtr = std::shared_ptr<PeerLink>;
 
@@ -105,9 +113,12 @@ struct PeerMesh::Impl : std::enable_shared_from_this<PeerMesh::Impl> {
     });
     all.written = with([](Impl& impl, const ConnectionPtr& connection) {
       const LinkPtr link = impl.find(connection->peer().from.node);
-      if (!link || link->connection != connection) return;
-      link->writing = false;
-      impl.flush(link);
+      if (!link) return;
+      {
+        const std::lock_guard lock(link->writer);
+        if (link->connection == connection) link->writing = false;
+      }
+      flush(*link);
     });
     all.closed =
         with([](Impl& impl, const ConnectionPtr& connection) { impl.on_closed(connection); });
@@ -132,9 +143,10 @@ struct PeerMesh::Impl : std::enable_shared_from_this<PeerMesh::Impl> {
     {
       const std::lock_guard lock(mutex);
       from = self;
-      if (link->dropped || link->connection) return;
     }
     if (!(from.node < link->peer.node)) return;  // the lower id calls
+    const std::lock_guard lock(link->writer);
+    if (link->dropped || link->connection) return;
     link->connection = std::make_shared<PeerConnection>(io, key, events());
     link->resumed = link->writing = false;
     link->connection->call(link->endpoint, PeerHello{from, link->peer, fresh_nonce()});
@@ -153,26 +165,42 @@ struct PeerMesh::Impl : std::enable_shared_from_this<PeerMesh::Impl> {
   void established(const ConnectionPtr& connection, const PeerHello& peer) {
     const LinkPtr link = find_life(peer);
     if (!link) return connection->close();
+    const std::lock_guard lock(link->writer);
     if (link->connection && link->connection != connection) link->connection->close();
     link->connection = connection;
     link->resumed = false;
-    link->writing = true;
-    link->sent = 0;
+    restart(*link);
     link->received_told = link->received;
     Bytes plain;
     ByteWriter(plain).u64(link->received);
-    connection->write(plain);
+    link->writing = !connection->write(plain);
   }
 
   void on_closed(const ConnectionPtr& connection) {
     const std::vector<LinkPtr> all = all_links();
     for (const LinkPtr& link : all) {
-      if (link->connection != connection) continue;
-      link->connection.reset();
-      link->resumed = link->writing = false;
-      link->sent = 0;
-      call_later(link);
+      bool lost = false;
+      {
+        const std::lock_guard lock(link->writer);
+        lost = link->connection == connection;
+        if (lost) {
+          link->connection.reset();
+          link->resumed = link->writing = false;
+          restart(*link);
+        }
+      }
+      if (lost) {
+        call_later(link);
+      } else {
+        flush(*link);
+      }
     }
+  }
+
+  /// All that is not confirmed is sent again.
+  static void restart(PeerLink& link) {
+    const std::lock_guard lock(link.queue_mutex);
+    link.sent = 0;
   }
 
   std::vector<LinkPtr> all_links() {
@@ -190,67 +218,87 @@ struct PeerMesh::Impl : std::enable_shared_from_this<PeerMesh::Impl> {
 
   void on_frame(const ConnectionPtr& connection, const Bytes& plain) {
     const LinkPtr link = find_life(connection->peer());
-    if (!link || link->connection != connection) return;
+    if (!link) return;
+    std::vector<PeerDelivery> batch;
+    std::string_view fault;
+    {
+      const std::lock_guard lock(link->writer);
+      if (link->connection == connection) fault = take_frame(*link, plain, batch);
+    }
+    if (!fault.empty()) return broken(connection, fault);
+    if (!batch.empty()) receive(link->peer, batch);
+    flush(*link);
+  }
+
+  /// With the writer's mutex. What is wrong with the frame; "" for nothing.
+  static std::string_view take_frame(PeerLink& link, ByteView plain,
+                                     std::vector<PeerDelivery>& batch) {
     ByteReader in(plain);
     const std::uint64_t confirmed = in.u64();
-    if (!in.ok() || !confirm(link, confirmed)) {
-      return broken(connection, "confirms what was never sent");
+    if (!in.ok() || !confirm(link, confirmed)) return "confirms what was never sent";
+    if (!link.resumed) {
+      link.resumed = true;
+      restart(link);
     }
-    if (!link->resumed) {
-      link->resumed = true;
-      link->sent = 0;
-    }
-    std::vector<PeerDelivery> batch;
     while (in.remaining() > 0) {
       const std::uint32_t size_bytes = in.u32();
       const std::uint8_t traffic = in.u8();
       const ByteView body = in.view(size_bytes);
       if (!in.ok() || traffic < 1 || traffic > 3) {
-        return broken(connection, "sends a frame that is no list of messages");
+        return "sends a frame that is no list of messages";
       }
       batch.push_back({static_cast<PeerTraffic>(traffic), Bytes(body.begin(), body.end())});
     }
-    link->received += batch.size();
-    if (!batch.empty()) receive(link->peer, batch);
-    flush(link);
+    link.received += batch.size();
+    return {};
   }
 
   /// False where the peer has what this node never sent.
-  bool confirm(const LinkPtr& link, std::uint64_t confirmed) {
-    const std::lock_guard lock(mutex);
-    if (confirmed < link->confirmed) return false;
-    const std::uint64_t count = confirmed - link->confirmed;
-    if (count > link->queue.size()) return false;
-    link->queue.erase(link->queue.begin(),
-                      link->queue.begin() + static_cast<std::ptrdiff_t>(count));
-    link->confirmed = confirmed;
-    link->sent -= std::min<std::size_t>(link->sent, count);
+  static bool confirm(PeerLink& link, std::uint64_t confirmed) {
+    const std::lock_guard lock(link.queue_mutex);
+    if (confirmed < link.confirmed) return false;
+    const std::uint64_t count = confirmed - link.confirmed;
+    if (count > link.queue.size()) return false;
+    link.queue.erase(link.queue.begin(), link.queue.begin() + static_cast<std::ptrdiff_t>(count));
+    link.confirmed = confirmed;
+    link.sent -= std::min<std::size_t>(link.sent, count);
     return true;
   }
 
-  void flush(const LinkPtr& link) {
-    if (link->dropped || !link->connection || !link->resumed || link->writing) return;
-    Bytes plain;
-    ByteWriter to(plain);
-    to.u64(link->received);
-    {
-      const std::lock_guard lock(mutex);
-      link->posted = false;
-      while (link->sent < link->queue.size() &&
-             (plain.size() == 8 ||
-              plain.size() + link->queue[link->sent].size() <= kFrameBytesWanted)) {
-        to.bytes(link->queue[link->sent++]);
+  /// Writes what is queued, on any thread. Where another thread writes already, that one sees to
+  /// it.
+  static void flush(PeerLink& link) {
+    do {
+      const std::unique_lock writer(link.writer, std::try_to_lock);
+      if (!writer || !write_frames(link)) return;
+    } while (link.has_unsent());  // queued by one that found this thread writing
+  }
+
+  /// With the writer's mutex. False where more cannot be written now, and somebody will go on.
+  static bool write_frames(PeerLink& link) {
+    for (;;) {
+      if (link.dropped || !link.connection || !link.resumed || link.writing) return false;
+      Bytes plain;
+      ByteWriter to(plain);
+      to.u64(link.received);
+      {
+        const std::lock_guard lock(link.queue_mutex);
+        while (link.sent < link.queue.size() &&
+               (plain.size() == 8 ||
+                plain.size() + link.queue[link.sent].size() <= kFrameBytesWanted)) {
+          to.bytes(link.queue[link.sent++]);
+        }
       }
+      if (plain.size() == 8 && link.received - link.received_told < kConfirmEvery) return true;
+      link.received_told = link.received;
+      link.writing = !link.connection->write(plain);
     }
-    if (plain.size() == 8 && link->received - link->received_told < kConfirmEvery) return;
-    link->received_told = link->received;
-    link->writing = true;
-    link->connection->write(plain);
   }
 
   void drop(const LinkPtr& link) {
-    link->dropped = true;
     if (link->retry) link->retry->cancel();
+    const std::lock_guard lock(link->writer);
+    link->dropped = true;
     if (link->connection) link->connection->close();
     link->connection.reset();
   }
@@ -338,36 +386,36 @@ void PeerMesh::set_view(MemberId self, const std::vector<Member>& members) {
 }
 
 void PeerMesh::send(NodeId to, PeerTraffic traffic, Bytes body) {
+  queue(to, traffic, std::move(body));
+  push(to);
+}
+
+void PeerMesh::queue(NodeId to, PeerTraffic traffic, Bytes body) {
   Bytes message;
   message.reserve(5 + body.size());
   ByteWriter out(message);
   out.u32(static_cast<std::uint32_t>(body.size()));
   out.u8(static_cast<std::uint8_t>(traffic));
   out.bytes(body);
-  LinkPtr link;
-  {
-    const std::lock_guard lock(impl_->mutex);
-    const auto at = impl_->links.find(to);
-    if (at == impl_->links.end()) return;
-    at->second->queue.push_back(std::move(message));
-    if (at->second->posted) return;
-    at->second->posted = true;
-    link = at->second;
-  }
-  asio::post(impl_->io, [impl = impl_, link] {
-    {
-      const std::lock_guard lock(impl->mutex);
-      link->posted = false;
-    }
-    impl->flush(link);
-  });
+  const LinkPtr link = impl_->find(to);
+  if (!link) return;
+  const std::lock_guard lock(link->queue_mutex);
+  link->queue.push_back(std::move(message));
+}
+
+void PeerMesh::push(NodeId to) {
+  if (const LinkPtr link = impl_->find(to)) Impl::flush(*link);
 }
 
 void PeerMesh::drop_connections() {
   asio::post(impl_->io, [impl = impl_] {
     for (const LinkPtr& link : impl->all_links()) {
-      if (!link->connection) continue;
-      const ConnectionPtr connection = link->connection;
+      ConnectionPtr connection;
+      {
+        const std::lock_guard lock(link->writer);
+        connection = link->connection;
+      }
+      if (!connection) continue;
       connection->close();
       impl->on_closed(connection);
     }

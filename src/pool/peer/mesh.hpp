@@ -26,6 +26,8 @@ class PeerMesh final : public PeerLinks {
   void stop() override;
   void set_view(MemberId self, const std::vector<Member>& members) override;
   void send(NodeId to, PeerTraffic traffic, Bytes body) override;
+  void queue(NodeId to, PeerTraffic traffic, Bytes body) override;
+  void push(NodeId to) override;
 
   /// For tests: drops all TCP connections; links reconnect.
   void drop_connections();
