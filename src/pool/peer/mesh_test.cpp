@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 namespace flotilla::pool {
 namespace {
@@ -68,6 +70,34 @@ Bytes number(std::uint32_t value) {
   Bytes bytes;
   ByteWriter(bytes).u32(value);
   return bytes;
+}
+
+TEST(PeerMesh, ManyThreadsSendAtOnceWhileConnectionsBreak) {
+  Pair pair;
+  constexpr std::uint32_t kThreads = 4;
+  constexpr std::uint32_t kEach = 500;
+  std::vector<std::jthread> senders;
+  for (std::uint32_t thread = 0; thread < kThreads; ++thread) {
+    senders.emplace_back([&pair, thread] {
+      for (std::uint32_t i = 0; i < kEach; ++i) {
+        pair.a->queue(NodeId{2}, PeerTraffic::Machine, number(thread << 16 | i));
+        pair.b->send(NodeId{1}, PeerTraffic::Machine, number(thread << 16 | i));
+        pair.a->push(NodeId{2});
+        if (i == kEach / 2) pair.a->drop_connections();
+      }
+    });
+  }
+  senders.clear();
+  for (Inbox* inbox : {&pair.inbox_a, &pair.inbox_b}) {
+    ASSERT_TRUE(inbox->wait_for(kThreads * kEach));
+    const std::lock_guard lock(inbox->mutex);
+    EXPECT_EQ(inbox->messages.size(), kThreads * kEach);
+    std::array<std::uint32_t, kThreads> next{};
+    for (const auto& [from, delivery] : inbox->messages) {
+      const auto value = load_le<std::uint32_t>(delivery.body.data());
+      EXPECT_EQ(value & 0xFFFF, next.at(value >> 16)++);
+    }
+  }
 }
 
 TEST(PeerMesh, MessagesArriveOnceAndInOrderInBothDirections) {
