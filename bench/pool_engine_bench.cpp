@@ -14,7 +14,9 @@ enum class Whose { Embedded, OwnOfOne, OwnOfThree, Claimed };
 class Bench {
  public:
   explicit Bench(Whose whose)
-      : pool_(whose == Whose::Embedded ? 0U : whose == Whose::OwnOfOne ? 1U : 3U),
+      : pool_(whose == Whose::Embedded   ? 0U
+              : whose == Whose::OwnOfOne ? 1U
+                                         : 3U),
         engine_(pool_.at(0)) {
     for (std::uint64_t inode = 1; keys_.size() < kFileCount; ++inode) {
       const FileKey key{7, inode, 1};
@@ -41,12 +43,11 @@ class Bench {
     command.cache = {coherence::CacheKind::Lease, 7, {}, 2, 0, false, {}};
     store_le(command.cache.key.bytes.data(), key.inode);
     const OpenId open = command.open;
-    engine_.open(
-        key, std::move(command), events_,
-        [this](ports::OpenOutcome outcome) {
-          if (outcome.outcome.status == NtStatus::Success) ++granted_;
-        },
-        {});
+    engine_.open(key, std::move(command), events_,
+                 [this](ports::OpenOutcome outcome) {
+                   if (outcome.outcome.status == NtStatus::Success) ++granted_;
+                 },
+                 {});
     return open;
   }
   void finish(const FileKey& key, OpenId open) {

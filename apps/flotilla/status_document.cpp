@@ -51,7 +51,8 @@ void add_pool(const PoolNode& pool, json& document) {
                                  {"claims_returned", counters.claims_returned},
                                  {"claims_held", counters.claims_held},
                                  {"commands_claimed", counters.commands_claimed},
-                                 {"copies_kept", counters.copies_kept}};
+                                 {"copies_kept", counters.copies_kept},
+                                 {"slice_longest_us", counters.slice_longest_us}};
 }
 
 }  // namespace

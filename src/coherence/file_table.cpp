@@ -331,6 +331,14 @@ std::vector<FileKey> FileTable::files() const {
   return keys;
 }
 
+std::vector<FileKey> FileTable::files_after(const std::optional<FileKey>& after,
+                                            std::size_t count_max) const {
+  std::vector<FileKey> keys;
+  auto it = after ? impl_->files.upper_bound(*after) : impl_->files.begin();
+  for (; it != impl_->files.end() && keys.size() < count_max; ++it) keys.push_back(it->first);
+  return keys;
+}
+
 std::size_t FileTable::file_count() const noexcept { return impl_->files.size(); }
 std::size_t FileTable::open_count() const noexcept { return impl_->opens; }
 

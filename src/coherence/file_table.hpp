@@ -43,6 +43,9 @@ class FileTable {
   [[nodiscard]] std::vector<FileKey> due(MonoTime now) const;
 
   [[nodiscard]] std::vector<FileKey> files() const;  ///< in order of key
+  /// At most `count_max` of them, those after `after`: to walk a large table in parts.
+  [[nodiscard]] std::vector<FileKey> files_after(const std::optional<FileKey>& after,
+                                                 std::size_t count_max) const;
   [[nodiscard]] std::size_t file_count() const noexcept;
   [[nodiscard]] std::size_t open_count() const noexcept;
   /// Drops all state of a file without effects (its owner is now another node).

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <bitset>
+#include <chrono>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -21,6 +22,21 @@ namespace flotilla::pool {
 namespace {
 /// The engine's own question to other members; services of other rooms have other numbers.
 constexpr std::uint16_t kFindKeptService = 0xF001;
+/// How long work in slices lets others go first, at most: they may be waiting for something else.
+constexpr int kYieldsMax = 200;
+
+/// Writes the longest of all its lives down.
+class Stopwatch {
+ public:
+  explicit Stopwatch(std::chrono::steady_clock::duration& longest) : longest_(longest) {}
+  Stopwatch(const Stopwatch&) = delete;
+  Stopwatch& operator=(const Stopwatch&) = delete;
+  ~Stopwatch() { longest_ = std::max(longest_, std::chrono::steady_clock::now() - begin_); }
+
+ private:
+  std::chrono::steady_clock::duration& longest_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
 }  // namespace
 
 struct PoolEngine::Impl final : MembershipEvents {
@@ -52,6 +68,9 @@ struct PoolEngine::Impl final : MembershipEvents {
   bool fenced = false;    ///< a change has begun that leaves this node without quorum
   bool changing = false;  ///< a change has begun: who is still in is not known
   std::atomic<bool> in_view{false};
+  std::atomic<bool> work_left{false};
+  std::atomic<int> waiting{0};  ///< callers that want the mutex
+  std::chrono::steady_clock::duration slice_longest{0};
 
   std::unique_ptr<PeerLinks> links;
   ServiceCalls services;
@@ -75,7 +94,9 @@ struct PoolEngine::Impl final : MembershipEvents {
     OwnerOutbox out;
     Lanes lanes;
     {
+      waiting.fetch_add(1, std::memory_order_relaxed);
       const std::lock_guard lock(mutex);
+      waiting.fetch_sub(1, std::memory_order_relaxed);
       machine.step(std::move(input), clock.mono(), out);
       lanes = take(out);
     }
@@ -91,6 +112,28 @@ struct PoolEngine::Impl final : MembershipEvents {
   /// Without the mutex: this writes to the network.
   void push(const Nodes& touched) {
     for (const NodeId node : touched) links->push(node);
+  }
+
+  /// What a view change or a lost node left to do about many files, slice by slice: whoever waits
+  /// for the mutex meanwhile goes first.
+  void run_work() {
+    while (work_left.load(std::memory_order_acquire)) {
+      for (int i = 0; i < kYieldsMax && waiting.load(std::memory_order_relaxed) > 0; ++i) {
+        std::this_thread::yield();
+      }
+      OwnerOutbox out;
+      Lanes lanes;
+      {
+        const std::lock_guard lock(mutex);
+        const Stopwatch watch(slice_longest);
+        machine.step(Work{}, clock.mono(), out);
+        lanes = take(out);
+      }
+      Nodes touched;
+      note(out, touched);
+      push(touched);
+      finish(out, lanes);
+    }
   }
 
   using Lanes = std::bitset<kLaneCount>;
@@ -110,6 +153,7 @@ struct PoolEngine::Impl final : MembershipEvents {
     out.effects.clear();
     if (out.lost) lease->revoke();
     in_view.store(machine.serving(), std::memory_order_release);
+    work_left.store(machine.has_work(), std::memory_order_release);
     return lanes;
   }
 
@@ -148,6 +192,8 @@ struct PoolEngine::Impl final : MembershipEvents {
       run(FromPeer{from, std::move(*message)}, touched);
     }
     push(touched);
+
+    run_work();
   }
 
   RequestId submit(const FileKey& key, coherence::Body body, ports::Completion completion) {
@@ -183,6 +229,7 @@ struct PoolEngine::Impl final : MembershipEvents {
     Lanes lanes;
     {
       const std::lock_guard lock(mutex);
+      const Stopwatch watch(slice_longest);
       view = installed;
       const Member* me = installed.find(options.node);
       const bool in = installed.quorate && me != nullptr;
@@ -201,6 +248,7 @@ struct PoolEngine::Impl final : MembershipEvents {
     note(out, touched);
     push(touched);
     finish(out, lanes);
+    run_work();
     services.on_view(installed);
     if (callbacks.on_view) callbacks.on_view(installed);
   }
@@ -240,6 +288,7 @@ struct PoolEngine::Impl final : MembershipEvents {
       if (stop.stop_requested()) return;
       lock.unlock();
       run(TimePasses{});
+      run_work();
       lock.lock();
     }
   }
@@ -392,7 +441,10 @@ bool PoolEngine::serving() const {
   return impl_->in_view.load(std::memory_order_acquire) && impl_->lease->valid();
 }
 
-void PoolEngine::tick(MonoTime) { impl_->run(TimePasses{}); }
+void PoolEngine::tick(MonoTime) {
+  impl_->run(TimePasses{});
+  impl_->run_work();
+}
 
 View PoolEngine::view() const {
   const std::lock_guard lock(impl_->mutex);
@@ -414,6 +466,8 @@ PoolCounters PoolEngine::counters() const {
   to.claims_recalled = from.claims_recalled;
   to.claims_returned = from.claims_returned;
   to.claims_held = impl_->machine.claims_held();
+  to.slice_longest_us = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(impl_->slice_longest).count());
   to.copies_kept = impl_->machine.copies_kept();
   to.commands_claimed = from.commands_claimed;
   return to;

@@ -52,11 +52,13 @@ struct PoolCounters {
   std::uint64_t opens_asserted = 0;
   std::uint64_t commands_resubmitted = 0;
   std::uint64_t views = 0;
-  std::uint64_t claims_granted = 0;    ///< to other nodes, on files that this one owns
-  std::uint64_t claims_recalled = 0;   ///< from other nodes
-  std::uint64_t claims_returned = 0;   ///< by this node, asked or not
-  std::uint64_t claims_held = 0;       ///< now
-  std::uint64_t copies_kept = 0;       ///< files of which this node has a copy for the owner
+  std::uint64_t claims_granted = 0;   ///< to other nodes, on files that this one owns
+  std::uint64_t claims_recalled = 0;  ///< from other nodes
+  std::uint64_t claims_returned = 0;  ///< by this node, asked or not
+  std::uint64_t claims_held = 0;      ///< now
+  std::uint64_t copies_kept = 0;      ///< files of which this node has a copy for the owner
+  std::uint64_t slice_longest_us =
+      0;  ///< installing a view and its work: what others waited at most
   std::uint64_t commands_claimed = 0;  ///< of commands_local: on another's file, under a claim
 };
 

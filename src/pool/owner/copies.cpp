@@ -126,52 +126,54 @@ void OwnerMachine::give_copies(coherence::KeptFile file) {
 void OwnerMachine::receive_body(NodeId from, HandOverMessage& message) {
   const FileKey key = message.file.key;
   if (settled(key)) return;
+  if (asserted_.insert(key).second) forget_moved(key);
   HandedOver& handed = handed_[key];
   handed.from.insert(life_of(from));
   if (handed.file.version < message.file.version) handed.file = std::move(message.file);
 }
 
 /// Before this owner begins to decide: what nobody holds for a client now waits for one again.
-void OwnerMachine::restore_handed() {
-  for (auto& [key, handed] : handed_) {
-    asserted_.insert(key);
-    std::set<MemberId>& keepers = keepers_[key];
-    for (const MemberId& member : handed.from) {
-      if (member.node != self_) keepers.insert(member);
-    }
-    copies_.drop(key);
-    apply(self_, key, RequestId{}, coherence::Restore{std::move(handed.file)});
+void OwnerMachine::restore_handed(const FileKey& key) {
+  const auto at = handed_.find(key);
+  if (at == handed_.end()) return;
+  HandedOver handed = std::move(at->second);
+  handed_.erase(at);
+  std::set<MemberId>& keepers = keepers_[key];
+  keepers.clear();
+  for (const MemberId& member : handed.from) {
+    if (member.node != self_) keepers.insert(member);
   }
-  handed_.clear();
+  copies_.drop(key);
+  apply(self_, key, RequestId{}, coherence::Restore{std::move(handed.file)});
 }
 
-/// After a view change, of files that go on with this owner: backups that are new get a copy, and
-/// nobody waits for one that has gone.
-void OwnerMachine::refresh_copies() {
-  std::vector<FileKey> changed;
-  for (auto at = keepers_.begin(); at != keepers_.end();) {
-    const FileKey& key = at->first;
-    if (log_.owner(key).id.node != self_ || !log_.continuous(key)) {
-      at = keepers_.erase(at);
-      continue;
-    }
-    std::erase_if(at->second, [&](const MemberId& it) { return life_of(it.node) != it; });
-    const std::vector<MemberId> wanted = backups_of(key);
-    if (at->second != std::set<MemberId>(wanted.begin(), wanted.end())) changed.push_back(key);
-    ++at;
+/// After a view change, of a file that goes on with this owner: backups that are new get a copy.
+void OwnerMachine::refresh_copies(const FileKey& key) {
+  const auto at = keepers_.find(key);
+  if (at == keepers_.end()) return;
+  std::erase_if(at->second, [&](const MemberId& it) { return life_of(it.node) != it; });
+  const std::vector<MemberId> wanted = backups_of(key);
+  if (at->second == std::set<MemberId>(wanted.begin(), wanted.end())) return;
+  if (auto file = table_.kept(key)) give_copies(std::move(*file));
+}
+
+/// Answers that wait for a backup which has left the view wait for its successor instead.
+void OwnerMachine::wait_for_no_lost_backups() {
+  std::vector<FileKey> waiting;
+  for (const auto& [key, barrier] : barriers_) {
+    const bool lost = std::any_of(
+        barrier.tokens.begin(), barrier.tokens.end(),
+        [&](const auto& it) { return it.second.copy && log_.find(it.second.node) == nullptr; });
+    if (lost) waiting.push_back(key);
   }
-  for (const FileKey& key : changed) {
-    if (auto file = table_.kept(key)) give_copies(std::move(*file));
-  }
-  std::vector<FileKey> freed;
-  for (auto& [key, barrier] : barriers_) {
-    const std::size_t count = std::erase_if(barrier.tokens, [&](const auto& it) {
+  std::sort(waiting.begin(), waiting.end());
+  for (const FileKey& key : waiting) {
+    refresh_copies(key);
+    std::erase_if(barriers_.at(key).tokens, [&](const auto& it) {
       return it.second.copy && log_.find(it.second.node) == nullptr;
     });
-    if (count > 0) freed.push_back(key);
+    release(key);
   }
-  std::sort(freed.begin(), freed.end());
-  for (const FileKey& key : freed) release(key);
 }
 
 // ---- the keeper's side
@@ -180,14 +182,6 @@ void OwnerMachine::receive_body(NodeId from, KeepMessage& message) {
   const FileKey key = message.file.key;
   copies_.store(std::move(message.file));
   send(from, ConfirmMessage{key, message.token});
-}
-
-/// Of files whose owner is another now, or begins anew: before this node says that it is through.
-void OwnerMachine::hand_over_copies() {
-  for (const auto& [key, file] : copies_.files()) {
-    if (log_.continuous(key)) continue;
-    send(log_.owner(key).id.node, HandOverMessage{file});
-  }
 }
 
 FoundHere OwnerMachine::find_kept(const coherence::KeptQuery& query) const {

@@ -199,7 +199,6 @@ void OwnerMachine::on(TimePasses&) {
     const NodeId node = at->first;
     at = going_.erase(at);
     gone(node);
-    unpark();
   }
   const auto deadline = table_.next_deadline();
   if (deadline && *deadline <= now_) {

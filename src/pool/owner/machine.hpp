@@ -47,7 +47,10 @@ struct ViewChange {
 /// No view any more: all state goes.
 struct Lost {};
 struct TimePasses {};
-using Input = std::variant<LocalCommand, LocalConfirm, FromPeer, ViewChange, Lost, TimePasses>;
+/// One slice of what has_work() says is left to do.
+struct Work {};
+using Input =
+    std::variant<LocalCommand, LocalConfirm, FromPeer, ViewChange, Lost, TimePasses, Work>;
 
 /// Order: `effects` may be delivered when step has returned; `messages` in order per receiver.
 /// `lost`     this node serves nothing any more; its opens were revoked among the effects
@@ -97,6 +100,12 @@ class OwnerMachine {
                std::size_t tolerate = 1);
 
   void step(Input input, MonoTime now, OwnerOutbox& out);
+
+  /// True where a view change, or the end of a node, has left work about many files: whoever drives
+  /// the machine steps Work until it is done, with other inputs in between.
+  [[nodiscard]] bool has_work() const noexcept;
+  /// So many files in one slice.
+  void set_slice(std::size_t file_count) noexcept { slice_ = file_count; }
 
   /// A view change has begun: the answer is told to all members, so from here to the next view this
   /// machine does not recover any further.
@@ -154,6 +163,7 @@ class OwnerMachine {
   void on(ViewChange& input);
   void on(Lost& input);
   void on(TimePasses& input);
+  void on(Work& input);
   void send(NodeId to, decltype(PeerMessage::body) body);
   void route(const FileKey& key, RequestId request, coherence::Body body);
   void receive(NodeId from, PeerMessage& message);
@@ -168,7 +178,6 @@ class OwnerMachine {
   void emit_now(const FileKey& key, coherence::Outbox& effects);
   void tell_facts(const FileKey& key, NodeId except);
   void release(const FileKey& key);
-  void gone(NodeId node);
   [[nodiscard]] bool settled(const FileKey& key) const;
   [[nodiscard]] bool decides(const FileKey& key) const;
   [[nodiscard]] MemberId life_of(NodeId node) const;
@@ -191,9 +200,9 @@ class OwnerMachine {
   // copies.cpp
   [[nodiscard]] std::vector<MemberId> backups_of(const FileKey& key) const;
   void give_copies(coherence::KeptFile file);
-  void restore_handed();
-  void refresh_copies();
-  void hand_over_copies();
+  void restore_handed(const FileKey& key);
+  void refresh_copies(const FileKey& key);
+  void wait_for_no_lost_backups();
 
   // receipts.cpp: this node's client is told
   void receive_body(NodeId from, CommandMessage& message);
@@ -218,13 +227,22 @@ class OwnerMachine {
 
   // recovery.cpp: views come and go
   void lose();
-  void drop_what_moved();
+  void forget_moved(const FileKey& key);
   void count_the_lost(const View& view, const std::vector<Member>& before);
-  void assert_held();
   void resubmit();
   void tell_assert_done();
   void unpark();
   void recover_when_complete();
+  void recovered_now();
+
+  // slices.cpp: the same about many files, in parts
+  void sweep();
+  void assert_held();
+  void hand_over_copies();
+  void refresh_all_copies();
+  void end_lost();
+  void serve_moved();
+  void gone(NodeId node);
 
   const NodeId self_;
   const coherence::Limits limits_;
@@ -246,6 +264,26 @@ class OwnerMachine {
   /// Lost nodes whose rights end then; or, where a new life of the node is in the view, when that
   /// one says that the former is fenced (its AssertDone). Its commands wait until then.
   std::map<NodeId, MonoTime> going_;
+  /// Walks through many files: where the next slice goes on, and whether there is one.
+  struct Walk {
+    bool active = false;
+    std::optional<FileKey> after;
+    void begin() {
+      active = true;
+      after.reset();
+    }
+  };
+  std::size_t slice_ = 256;
+  Walk sweeping_;               ///< `table_`: forgets what moved away
+  Walk asserting_;              ///< `holder_`: asserts what moved
+  Walk handing_over_;           ///< `copies_`
+  Walk refreshing_;             ///< `keepers_`
+  bool serving_moved_ = false;  ///< all have said that they are through; `asserted_` is left
+  struct Ending {
+    NodeId node;
+    Walk walk;
+  };
+  std::deque<Ending> ending_;    ///< lost nodes whose part of `table_` goes
   std::set<ConfirmId> fencing_;  ///< revocations of a former life of this node, under way
 
   coherence::FileTable table_;  ///< of the files that this node decides about

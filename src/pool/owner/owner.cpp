@@ -22,7 +22,7 @@ bool OwnerMachine::settled(const FileKey& key) const { return recovered_ || log_
 bool OwnerMachine::decides(const FileKey& key) const {
   const auto claim = claims_.find(key);
   if (claim != claims_.end()) return !claim->second.recalled;
-  return settled(key) && !given_.contains(key);
+  return log_.owner(key).id.node == self_ && settled(key) && !given_.contains(key);
 }
 
 MemberId OwnerMachine::life_of(NodeId node) const {
@@ -39,7 +39,9 @@ void OwnerMachine::decide(NodeId from, CommandMessage& command) {
     }
     return;
   }
-  if (!settled(command.key) || going_.contains(from)) {
+  const bool ending = std::any_of(ending_.begin(), ending_.end(),
+                                  [&](const Ending& it) { return it.node == from; });
+  if (!settled(command.key) || ending || going_.contains(from)) {
     parked_.push_back({life_of(from), std::move(command)});
     return;
   }
@@ -165,23 +167,6 @@ void OwnerMachine::release(const FileKey& key) {
     waiting.insert(waiting.end(), std::make_move_iterator(rest.begin()),
                    std::make_move_iterator(rest.end()));
   }
-}
-
-void OwnerMachine::gone(NodeId node) {
-  for (const FileKey& key : table_.files()) {
-    const coherence::FileState* file = table_.inspect(key);
-    if (file == nullptr) continue;
-    apply(self_, key, kOwnRequest, coherence::NodeGone{node});
-  }
-  holder_gone(node);
-  std::vector<FileKey> freed;
-  for (auto& [key, barrier] : barriers_) {
-    if (std::erase_if(barrier.tokens, [&](const auto& it) { return it.second.node == node; }) > 0) {
-      freed.push_back(key);
-    }
-  }
-  std::sort(freed.begin(), freed.end());
-  for (const FileKey& key : freed) release(key);
 }
 
 }  // namespace flotilla::pool

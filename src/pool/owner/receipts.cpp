@@ -61,7 +61,7 @@ void OwnerMachine::receive_body(NodeId from, AssertMessage& message) {
   // What goes on with its owner was never in doubt, and the owner knows it better.
   if (settled(message.key)) return;
   ++counters_.opens_asserted;
-  asserted_.insert(message.key);
+  if (asserted_.insert(message.key).second) forget_moved(message.key);
   const OpenId open = message.open.open.open;
   apply(from, message.key, RequestId{}, std::move(message.open));
   if (message.unlinking) apply(from, message.key, kAssertRequest, coherence::Close{open});
@@ -69,10 +69,7 @@ void OwnerMachine::receive_body(NodeId from, AssertMessage& message) {
 
 void OwnerMachine::receive_body(NodeId from, AssertDoneMessage&) {
   assert_done_.insert(from);
-  if (going_.erase(from) > 0) {
-    gone(from);
-    unpark();
-  }
+  if (going_.erase(from) > 0) gone(from);
   recover_when_complete();
 }
 

@@ -35,6 +35,9 @@ void OwnerMachine::lose() {
   assert_done_.clear();
   going_.clear();
   given_.clear();
+  for (Walk* walk : {&sweeping_, &asserting_, &handing_over_, &refreshing_}) walk->active = false;
+  serving_moved_ = false;
+  ending_.clear();
   keepers_.clear();
   handed_.clear();
   copies_.clear();
@@ -66,40 +69,35 @@ void OwnerMachine::on(ViewChange& input) {
   recovered_ = false;
   serve_at_ = now_;
   assert_done_.clear();
+  // What was still being asserted here was not whole: no copy is made of it.
+  for (const FileKey& key : asserted_) {
+    if (!log_.continuous(key)) table_.forget(key);
+  }
+  asserted_.clear();
   handed_.clear();
+  serving_moved_ = false;
   // Of moved files their holders submit them again.
   std::erase_if(parked_, [&](const Parked& it) {
     return life_of(it.from.node) != it.from || !log_.continuous(it.command.key);
   });
   drop_claims_that_moved();
-  drop_what_moved();
-  asserted_.clear();
-  refresh_copies();
+  std::erase_if(barriers_, [&](const auto& it) {
+    if (claims_.contains(it.first)) return false;
+    return log_.owner(it.first).id.node != self_ || !log_.continuous(it.first);
+  });
+  wait_for_no_lost_backups();
+  for (Walk* walk : {&sweeping_, &asserting_, &handing_over_, &refreshing_}) walk->begin();
   count_the_lost(view, before);
-  assert_held();
-  hand_over_copies();
-  if (fencing_.empty()) tell_assert_done();
   resubmit();
   std::deque<FromPeer> waited = std::exchange(future_, {});
   for (FromPeer& message : waited) on(message);
 }
 
-void OwnerMachine::drop_what_moved() {
-  for (const FileKey& key : table_.files()) {
-    if (claims_.contains(key)) continue;
-    if (log_.owner(key).id.node == self_ && log_.continuous(key)) continue;
-    // A copy like others' from now on, until the new owner has it and says what to do with it. What
-    // was still being asserted here was not whole.
-    if (!asserted_.contains(key)) {
-      if (auto kept = table_.kept(key)) copies_.store(std::move(*kept));
-    }
-    table_.forget(key);
-    barriers_.erase(key);
-  }
-  std::erase_if(barriers_, [&](const auto& it) {
-    if (claims_.contains(it.first)) return false;
-    return log_.owner(it.first).id.node != self_ || !log_.continuous(it.first);
-  });
+/// What this node decided about and another does now, or this one anew.
+void OwnerMachine::forget_moved(const FileKey& key) {
+  // A copy like others' from now on, until the new owner has it and says what to do with it.
+  if (auto kept = table_.kept(key)) copies_.store(std::move(*kept));
+  table_.forget(key);
 }
 
 void OwnerMachine::count_the_lost(const View& view, const std::vector<Member>& before) {
@@ -131,16 +129,8 @@ void OwnerMachine::count_the_lost(const View& view, const std::vector<Member>& b
   }
 }
 
-void OwnerMachine::assert_held() {
-  for (const auto& [key, file] : holder_.files()) {
-    if (log_.continuous(key)) continue;
-    effect(key, DeliverUnsettled{});
-    const NodeId owner = log_.owner(key).id.node;
-    for (AssertMessage& message : holder_.assertions(key)) send(owner, std::move(message));
-  }
-}
-
 void OwnerMachine::tell_assert_done() {
+  if (!fencing_.empty() || sweeping_.active || asserting_.active || handing_over_.active) return;
   for (const Member& member : log_.members()) send(member.id.node, AssertDoneMessage{});
 }
 
@@ -173,30 +163,19 @@ void OwnerMachine::resubmit() {
 }
 
 void OwnerMachine::recover_when_complete() {
-  if (!serving() || recovered_ || frozen_ || now_ < serve_at_) return;
+  if (!serving() || recovered_ || serving_moved_ || frozen_ || now_ < serve_at_) return;
+  if (sweeping_.active) return;
   for (const Member& member : log_.members()) {
     if (!assert_done_.contains(member.id.node)) return;
   }
-  restore_handed();
+  serving_moved_ = true;
+  if (asserted_.empty()) recovered_now();
+}
+
+void OwnerMachine::recovered_now() {
+  serving_moved_ = false;
   recovered_ = true;
   recovered_epoch_ = log_.epoch();
-  std::vector<FileKey> deleting;
-  for (const FileKey& key : asserted_) {
-    const coherence::FileState* file = table_.inspect(key);
-    if (auto kept = table_.kept(key)) {
-      give_copies(std::move(*kept));
-    } else if (keepers_.contains(key)) {
-      give_copies(coherence::KeptFile{key, 0, {}, false, {}});
-    }
-    if (file == nullptr) continue;
-    coherence::Restrictions known = coherence::restrictions_of(*file);
-    std::set<NodeId> holders;
-    for (const auto& [open, state] : file->opens) holders.insert(state.node);
-    for (const NodeId node : holders) send(node, RestrictMessage{key, known});
-    if (file->delete_pending) deleting.push_back(key);
-  }
-  asserted_.clear();
-  for (const FileKey& key : deleting) tell_facts(key, NodeId{});
   unpark();
 }
 

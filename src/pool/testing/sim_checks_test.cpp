@@ -77,6 +77,8 @@ void SimPool::check() {
     for (const auto& [name, rights] : node.caches) {
       if (rights != 0) caches[name.key].emplace_back(name, rights);
     }
+    // What moved away is swept in slices; until then nobody is decided about by it.
+    if (node.machine->has_work()) continue;
     for (const FileKey& key : node.machine->table().files()) {
       if (node.machine->owner_of(key) != node.id) {
         if (!node.machine->holds_claim(key)) {

@@ -209,6 +209,10 @@ void SimPool::on_effect(SimNode& node, LocalEffect& effect) {
 
 void SimPool::duties(SimNode& node, bool all) {
   if (!node.up || node.hung) return;
+  while (node.machine->has_work() && (all || chance(60))) {
+    ++counts["slices"];
+    step(node, Work{});
+  }
   while (!node.confirms.empty() && (all || chance(60))) {
     const auto [key, id] = node.confirms.front();
     node.confirms.erase(node.confirms.begin());

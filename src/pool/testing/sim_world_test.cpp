@@ -79,6 +79,7 @@ void SimPool::boot(SimNode& node) {
   coherence::Limits limits;
   limits.break_timeout = 2000ms;
   node.machine = std::make_unique<OwnerMachine>(node.id, limits, kTiming, kClaims);
+  node.machine->set_slice(2);
   node.agreement.emplace(node.id, fresh_++, NodeFacts{});
   node.life = {};
   node.linked.clear();
