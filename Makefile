@@ -1,5 +1,5 @@
 # Every target installs what it needs first (apt-get, as root or by sudo).
-.PHONY: run build test demo fuzz lint asan tsan clean deps deps-test
+.PHONY: run build test demo bench fuzz lint asan tsan clean deps deps-test deps-bench
 
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
@@ -24,6 +24,15 @@ test: deps-test
 	cmake --build build/fuzz -j$(JOBS) --target fuzzers
 	ctest --test-dir build/$(PRESET) --output-on-failure
 
+# The bare state machine, the pool beside Samba+CTDB and beside one node, one node beside smbd; docs/bench.md has figures.
+bench: deps-bench
+	@cmake --preset release -DFLOTILLA_TESTS=ON >/dev/null
+	cmake --build build/release -j$(JOBS) --target flotilla smb_load coherence_bench pool_engine_bench
+	build/release/coherence_bench --benchmark_min_time=0.3
+	build/release/pool_engine_bench --benchmark_min_time=0.3
+	bench/pool
+	bench/compare.py --bytes 268435456 --files 2000 --rounds 3
+
 asan tsan: deps-test
 	@cmake --preset $@ >/dev/null
 	cmake --build build/$@ -j$(JOBS)
@@ -43,6 +52,9 @@ deps:
 
 deps-test:
 	@tools/install-deps --test
+
+deps-bench:
+	@tools/install-deps --test --bench
 
 clean:
 	rm -rf build
