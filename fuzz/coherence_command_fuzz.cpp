@@ -87,7 +87,7 @@ class Source {
     return file;
   }
   Body body() {
-    switch (below(20)) {
+    switch (below(22)) {
       case 0:
         return Close{open()};
       case 1:
@@ -129,6 +129,10 @@ class Source {
         return UpdateKept{open(), durability()};
       case 16:
         return Restore{kept_file()};
+      case 17:
+        return ChildChanged{client(), key()};
+      case 18:
+        return ProbeNames{};
       default:
         return open_command();
     }

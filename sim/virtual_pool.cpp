@@ -226,9 +226,10 @@ void VirtualPool::owner_takes(NodeId id) {
 }
 
 void VirtualPool::note(const FileKey& key, const Command& command) {
-  static constexpr const char* kNames[] = {"Open",        "Close",  "Unlinked", "Lock",    "Cancel",
-                                           "Acknowledge", "Delete", "Rename",   "Renamed", "Modify",
-                                           "Known",       "Assert", "Tick",     "NodeGone"};
+  static constexpr const char* kNames[] = {
+      "Open",   "Close",   "Unlinked", "Lock",    "Cancel", "Acknowledge", "Delete",
+      "Rename", "Renamed", "Modify",   "Known",   "Assert", "Tick",        "NodeGone",
+      "Detach", "Reclaim", "Update",   "Restore", "Child",  "Probe"};
   std::string line = "step " + std::to_string(step_) + " file " + std::to_string(key.inode) + " n" +
                      std::to_string(command.from.raw()) + " #" +
                      std::to_string(command.request.raw()) + " " + kNames[command.body.index()];

@@ -12,6 +12,8 @@
 #include <mutex>
 #include <thread>
 
+#include "flotilla/pool_asking.hpp"
+#include "flotilla/pool_marks_relay.hpp"
 #include "flotilla/pool_services.hpp"
 #include "pool/corosync/corosync_membership.hpp"
 
@@ -123,6 +125,8 @@ struct PoolNode::Impl {
   ViewPlacement placement;
   front::AddressKeeper address;
   std::unique_ptr<PoolServices> services;  ///< set before the engine starts
+  std::unique_ptr<PoolMarksRelay> marks;   ///< as services
+  std::unique_ptr<PoolAsking> asking;      ///< as services
   std::atomic<front::Front*> front{nullptr};
   std::atomic<bool> leaving{false};
   std::atomic<int> announcements_left{0};
@@ -134,6 +138,7 @@ struct PoolNode::Impl {
 void PoolNode::Impl::on_view(const pool::View& view) {
   placement.set(view);
   if (services) services->on_view(view);
+  if (marks) marks->on_view(view);
   std::string members;
   for (const pool::Member& member : view.members) {
     members += fmt::format("{}{}", members.empty() ? "" : ",", member.id.node.raw());
@@ -247,6 +252,8 @@ void PoolNode::prepare(front::FrontOptions& options) {
 
 void PoolNode::serve(handlers::Server& server) {
   impl_->services = std::make_unique<PoolServices>(server, *impl_->engine, self());
+  impl_->marks = std::make_unique<PoolMarksRelay>(server, *impl_->engine, self());
+  impl_->asking = std::make_unique<PoolAsking>(server, *impl_->engine, self());
 }
 
 std::expected<void, Message> PoolNode::start(front::Front& front) {

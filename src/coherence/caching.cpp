@@ -146,9 +146,20 @@ void break_readers(Turn& turn, OpenId open) {
   for (const CacheId& id : readers) take_back(turn, id, 0);
 }
 
+void break_listings(Turn& turn, const ChildChanged& change) {
+  const CacheId own = lease_id(change.client, change.parent_key);
+  std::vector<CacheId> readers;
+  for (const auto& [id, cache] : turn.file.caches) {
+    if (cache.kind == CacheKind::Lease && id != own && (cache.rights & kCacheRead) != 0) {
+      readers.push_back(id);
+    }
+  }
+  for (const CacheId& id : readers) take_back(turn, id, 0);
+}
+
 CacheRights grantable(const FileState& file, const Open& open) {
   if (!asks_caching(open)) return 0;
-  CacheRights rights = valid_rights(open.cache.rights);
+  CacheRights rights = asked_rights(open);
   if (!file.locks.empty()) return 0;
   const bool lease = open.cache.kind == CacheKind::Lease;
   for (const auto& [id, other] : file.opens) {
@@ -192,7 +203,7 @@ void grant_cache(Turn& turn, const Open& open) {
     return;
   }
   // [MS-SMB2] 3.3.5.9.8: only to a true superset, only all of it, and not while it is broken.
-  const CacheRights asked = valid_rights(open.cache.rights);
+  const CacheRights asked = asked_rights(open);
   if (!cache.breaking && rights == asked && (cache.rights & asked) == cache.rights &&
       asked != cache.rights) {
     cache.rights = asked;

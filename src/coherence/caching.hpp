@@ -14,9 +14,15 @@ namespace flotilla::coherence {
 }
 
 /// A lease needs a key that is not zero: acknowledgments and breaks tell leases from oplocks by it.
-/// Directories are granted no caching yet.
+/// Directories know version 2 leases only. [MS-SMB2] 3.3.5.9.8, 3.3.5.9.11
 [[nodiscard]] inline bool asks_lease(const Open& open) noexcept {
-  return !open.directory && open.cache.kind == CacheKind::Lease && !open.cache.key.is_zero();
+  return open.cache.kind == CacheKind::Lease && !open.cache.key.is_zero() &&
+         (!open.directory || open.cache.version == 2);
+}
+/// What is asked for as far as it makes sense; a directory's entries are cached, not written.
+[[nodiscard]] inline CacheRights asked_rights(const Open& open) noexcept {
+  const CacheRights rights = valid_rights(open.cache.rights);
+  return open.directory ? static_cast<CacheRights>(rights & ~kCacheWrite) : rights;
 }
 [[nodiscard]] inline bool asks_caching(const Open& open) noexcept {
   return asks_lease(open) || (!open.directory && open.cache.kind == CacheKind::Oplock);
@@ -45,6 +51,9 @@ void take_back(Turn& turn, const CacheId& id, CacheRights keep);
 /// Data or locks change through `open`: read caching of others goes, and the open's own level II
 /// oplock ([MS-FSA] 2.1.5.3); an exclusive oplock or its own lease stays.
 void break_readers(Turn& turn, OpenId open);
+
+/// What lies in the directory has changed: read caching of it goes, but for the changer's own.
+void break_listings(Turn& turn, const ChildChanged& change);
 
 /// What `open` could be granted beside what the others hold now.
 /// Spec  [MS-FSA] 2.1.5.18 Server Requests an Oplock

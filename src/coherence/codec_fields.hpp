@@ -204,7 +204,7 @@ void visit(A& a, LockSequence& v) {
 template <class A>
 void visit(A& a, Open& v) {
   all(a, v.open, v.client, v.session, v.path, v.access, v.share, v.cache, v.directory, v.overwrites,
-      v.created, v.delete_on_close, v.durability);
+      v.created, v.delete_on_close, v.denies_delete, v.durability);
 }
 template <class A>
 void visit(A& a, KeptOpen& v) {
@@ -295,6 +295,12 @@ template <class A>
 void visit(A& a, NodeGone& v) {
   visit(a, v.node);
 }
+template <class A>
+void visit(A& a, ChildChanged& v) {
+  all(a, v.client, v.parent_key);
+}
+template <class A>
+void visit(A&, ProbeNames&) {}
 template <class A>
 void visit(A&, std::monostate&) {}
 template <class A>

@@ -65,7 +65,9 @@ std::vector<Body> bodies() {
           Detach{OpenId{1}},
           Reclaim{OpenId{1}, {}, SessionId{2}, SessionId{3}},
           UpdateKept{OpenId{1}, a_durability()},
-          Restore{a_kept_file()}};
+          Restore{a_kept_file()},
+          ChildChanged{{}, key_of(2)},
+          ProbeNames{}};
 }
 
 Command command_of(Body body) {

@@ -38,6 +38,8 @@ struct Open {
   bool overwrites = false;
   bool created = false;
   bool delete_on_close = false;
+  bool denies_delete =
+      false;              ///< for a stream that does not share deletion, of which this is the file
   Durability durability;  ///< as asked; Durable becomes None where H is not granted
   friend bool operator==(const Open&, const Open&) = default;
 };
@@ -159,6 +161,26 @@ struct Modify {
   friend bool operator==(const Modify&, const Modify&) = default;
 };
 
+/// Names, attributes, sizes or times of what lies in this directory have changed: read caching of
+/// the directory is broken to none, but for the lease that `parent_key` names, whose client made
+/// the change itself. Answered when the breaks are on their way; nobody waits for acknowledgments.
+/// Answer  Success, also where nobody has the directory open
+/// Spec    [MS-FSA] 2.1.4.12 (PARENT_OBJECT), 2.1.4.12.2; [MS-SMB2] 3.3.5.9.11 (ParentLeaseKey)
+/// `client`, `parent_key`  zero where nobody is spared
+struct ChildChanged {
+  ClientGuid client;
+  LeaseKey parent_key;
+  friend bool operator==(const ChildChanged&, const ChildChanged&) = default;
+};
+
+/// Asks whether a file may get a new name in this directory: not while somebody has the directory
+/// open for DELETE.
+/// Answer  Success, also where nobody has it open; SharingViolation
+/// Spec    [MS-FSA] 2.1.5.15.11 FileRenameInformation (the target's directory)
+struct ProbeNames {
+  friend bool operator==(const ProbeNames&, const ProbeNames&) = default;
+};
+
 /// A node confirms that it knows and enforces restrictions up to `version`, and that all I/O which
 /// it admitted before (also through opens revoked since) has ended.
 struct RestrictionsKnown {
@@ -238,7 +260,7 @@ struct NodeGone {
 
 using Body = std::variant<Open, Close, Unlinked, Lock, Cancel, AcknowledgeBreak, SetDeletePending,
                           BeginRename, Renamed, Modify, RestrictionsKnown, AssertOpen, Tick,
-                          NodeGone, Detach, Reclaim, UpdateKept, Restore>;
+                          NodeGone, Detach, Reclaim, UpdateKept, Restore, ChildChanged, ProbeNames>;
 
 /// `from`     the node that asks: replies, breaks and revocations about its opens go there
 /// `request`  names the command among those of `from`; zero where no answer is wanted

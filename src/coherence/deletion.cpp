@@ -1,5 +1,7 @@
 #include "coherence/deletion.hpp"
 
+#include <algorithm>
+
 #include "coherence/caching.hpp"
 
 namespace flotilla::coherence {
@@ -36,6 +38,12 @@ Verdict try_rename(Turn& turn, NodeId from, RequestId request, const BeginRename
   if (is_target && !file.opens.empty()) return {false, NtStatus::AccessDenied};
   turn.reply(from, request, {});
   return {};
+}
+
+NtStatus may_take_names(const FileState& directory) {
+  const bool held = std::any_of(directory.opens.begin(), directory.opens.end(),
+                                [](const auto& at) { return (at.second.access & kDelete) != 0; });
+  return held ? NtStatus::SharingViolation : NtStatus::Success;
 }
 
 Closed after_close(Turn& turn, NodeId node, OpenId open) {

@@ -18,4 +18,7 @@ namespace flotilla::coherence {
 [[nodiscard]] Closed after_close(Turn& turn, NodeId node, OpenId open);
 void unlinked(Turn& turn, OpenId open);
 
+/// SharingViolation where somebody has the directory open for DELETE.
+[[nodiscard]] NtStatus may_take_names(const FileState& directory);
+
 }  // namespace flotilla::coherence

@@ -19,8 +19,8 @@ void visit(A& a, Cache& v) {
 }
 template <class A>
 void visit(A& a, OpenState& v) {
-  all(a, v.node, v.client, v.session, v.access, v.share, v.directory, v.delete_on_close, v.answered,
-      v.cached);
+  all(a, v.node, v.client, v.session, v.access, v.share, v.directory, v.delete_on_close,
+      v.denies_delete, v.answered, v.cached);
   visit(a, v.cache);
 }
 template <class A>

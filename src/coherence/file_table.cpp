@@ -97,6 +97,8 @@ NtStatus status_where_unknown(const Body& body) {
                         [](const RestrictionsKnown&) { return NtStatus::Success; },
                         [](const Tick&) { return NtStatus::Success; },
                         [](const NodeGone&) { return NtStatus::Success; },
+                        [](const ChildChanged&) { return NtStatus::Success; },
+                        [](const ProbeNames&) { return NtStatus::Success; },
                         [](const BeginRename& body_in) {
                           return body_in.open.raw() == 0 ? NtStatus::Success : NtStatus::FileClosed;
                         },
@@ -197,6 +199,11 @@ void FileTable::Impl::carry_out(Turn& turn, const Command& command) {
             break_readers(turn, body.open);
             plain(NtStatus::Success);
           },
+          [&](const ChildChanged& body) {
+            break_listings(turn, body);
+            plain(NtStatus::Success);
+          },
+          [&](const ProbeNames&) { plain(may_take_names(file)); },
           [&](const RestrictionsKnown& body) {
             confirm(turn, from, body.version);
             plain(NtStatus::Success);

@@ -287,6 +287,7 @@ KeptOpen kept_open(const FileState& file, OpenId open) {
   what.open.share = state.share;
   what.open.directory = state.directory;
   what.open.delete_on_close = state.delete_on_close;
+  what.open.denies_delete = state.denies_delete;
   if (const Cache* const cache = cache_of(file, state)) {
     CacheRequest& request = what.open.cache;
     request.kind = cache->kind;

@@ -13,6 +13,7 @@ namespace {
 
 bool violates_sharing(const FileState& file, const Open& open) {
   return std::any_of(file.opens.begin(), file.opens.end(), [&](const auto& entry) {
+    if ((open.access & kDelete) != 0 && entry.second.denies_delete) return true;
     return share_conflict(entry.second.access, entry.second.share, open.access, open.share);
   });
 }
@@ -104,6 +105,7 @@ Verdict try_open(Turn& turn, NodeId from, RequestId request, const Open& open, b
   state.share = open.share;
   state.directory = open.directory;
   state.delete_on_close = open.delete_on_close;
+  state.denies_delete = open.denies_delete;
   if (file.path.empty() || open.created) file.path = open.path;
   file.opens.emplace(open.open, state);
   grant_cache(turn, open);

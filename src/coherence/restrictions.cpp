@@ -20,7 +20,7 @@ std::vector<NodeId> nodes_with_opens(const FileState& file, bool writers_only) {
   std::vector<NodeId> nodes;
   for (const auto& [id, open] : file.opens) {
     if (!open.answered || is_detached(open)) continue;
-    if (writers_only && (open.access & kChangesData) == 0) continue;
+    if (writers_only && (open.directory || (open.access & kChangesData) == 0)) continue;
     add(nodes, open.node);
   }
   return nodes;

@@ -55,6 +55,7 @@ struct OpenState {
   ShareAccess share = 0;
   bool directory = false;
   bool delete_on_close = false;
+  bool denies_delete = false;
   bool answered = false;
   bool cached = false;
   CacheId cache;  ///< where `cached`

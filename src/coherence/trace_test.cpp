@@ -163,6 +163,7 @@ class Trace {
     command.overwrites = flag(words, "overwrite");
     command.delete_on_close = flag(words, "doc");
     command.directory = flag(words, "dir");
+    command.denies_delete = flag(words, "nodelete");
     return command;
   }
 
@@ -206,6 +207,14 @@ class Trace {
       apply(key_, from, label, Renamed{open(words.at(1)), words.at(2)});
     } else if (what == "write") {
       apply(key_, from, label, Modify{open(words.at(1))});
+    } else if (what == "child") {
+      ChildChanged changed;
+      if (const std::string key = option(words, "lease"); !key.empty()) {
+        changed = {client(option(words, "client")), lease(key)};
+      }
+      apply(key_, from, label, changed);
+    } else if (what == "probe") {
+      apply(key_, from, label, ProbeNames{});
     } else if (what == "known") {
       apply(key_, from, "", RestrictionsKnown{told_[from]});
     } else if (what == "assert") {

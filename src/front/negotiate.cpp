@@ -160,6 +160,7 @@ std::uint32_t capabilities_for(Dialect dialect, std::uint32_t client,
   if (in.config->leases) ours |= wire::capability::kLeasing;
   ours |= wire::capability::kLargeMtu;
   if (dialect == Dialect::Smb210 || dialect == Dialect::Smb2Wildcard) return ours;
+  if (in.config->leases) ours |= client & wire::capability::kDirectoryLeasing;
   if (in.multichannel) ours |= client & wire::capability::kMultiChannel;
   const auto& shares = in.config->shares;
   if (std::ranges::any_of(shares, &ports::ShareConfig::continuous_availability)) {

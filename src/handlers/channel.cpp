@@ -446,6 +446,7 @@ runtime::Task<void> ServerChannel::end_session(Server& server, runtime::Executor
                                                std::shared_ptr<session::Session> session) {
   const SessionId id = session->id;
   server.sessions().remove(id);
+  server.marks().release(client_mark(session->client_guid), id.raw());
   session->state = session::SessionState::Expired;
   for (const auto& weak : std::exchange(channels_of(*session).list, {})) {
     const auto channel = weak.lock();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "handlers/directory_change.hpp"
 #include "handlers/durable/durable_opens.hpp"
 #include "handlers/engine_call.hpp"
 #include "handlers/lease_index.hpp"
@@ -18,13 +19,15 @@ void release_open(Server& server, session::Open& open) {
   server.opens_count.fetch_sub(1, std::memory_order_relaxed);
   if (open.cache_kind == coherence::CacheKind::Lease) {
     server.leases().release(open.client_guid, open.lease_key, open.open_id);
+    if (open.directory) {
+      server.marks().release({Mark::Kind::Listing, open.key}, open.open_id.raw());
+    }
   }
   OpenState& state = state_of(open);
   server.locks_count.fetch_sub(std::exchange(state.locks_held, 0), std::memory_order_relaxed);
   if (state.watch) server.notify().remove(state.watch);
   state.watch.reset();
   if (state.wrote && state.open_file) state.open_file->show_write_time();
-  if (std::exchange(state.counted_as_deleter, false)) --state.open_file->delete_openers;
   if (!state.durable.create_guid.is_zero()) {
     server.durable().forget_guid(open.client_guid, state.durable.create_guid, &open);
   }
@@ -52,20 +55,27 @@ runtime::Task<void> end_open(Server& server, runtime::Executor& executor,
   state.watch.reset();
   if (state.wrote && state.open_file) state.open_file->show_write_time();
   state.enumeration.reset();
+  if (std::exchange(state.changed_data, false) && listings_cached(server)) {
+    // Whoever closes it, here or on another node, does not know of it.
+    EntryChange change{state.share, open->path, kernel_credentials(*session), open->client_guid,
+                       parent_key_of(state.cache_asked)};
+    co_await tell_parent(server, executor, std::move(change));
+  }
   co_await server.durable().detach(open, kernel_credentials(*session), executor);
 }
 
 runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const Share& share,
-                              ports::Credentials who, FileKey key, OpenId open, bool directory) {
+                              ports::Credentials who, FileKey key, OpenId open, bool directory,
+                              Deleter deleter) {
   coherence::Body close = coherence::Close{open};
   coherence::Outcome outcome = co_await engine_submit(server, executor, key, std::move(close));
   co_await finish_close(server, executor, share, std::move(who), key, open, directory,
-                        std::move(outcome));
+                        std::move(outcome), deleter);
 }
 
 runtime::Task<void> finish_close(Server& server, runtime::Executor& executor, const Share& share,
                                  ports::Credentials who, FileKey key, OpenId open, bool directory,
-                                 coherence::Outcome outcome) {
+                                 coherence::Outcome outcome, Deleter deleter) {
   const auto* const closed = std::get_if<coherence::Closed>(&outcome.answer);
   if (outcome.status != NtStatus::Success || closed == nullptr || !closed->unlink) co_return;
   ports::Backend* const backend = share.backend.get();
@@ -94,18 +104,33 @@ runtime::Task<void> finish_close(Server& server, runtime::Executor& executor, co
   server.notify().report(
       &share, path, wire::NotifyAction::Removed,
       directory ? wire::notify_filter::kDirName : wire::notify_filter::kFileName);
+  EntryChange change{&share, path, who, deleter.client, deleter.parent_key};
+  co_await tell_parent(server, executor, std::move(change));
 }
 
 runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
                                std::shared_ptr<session::Session> session,
                                std::shared_ptr<session::Open> open) {
   if (open->closing) co_return;
+  // Windows' order: what is written shows in the listing, and breaks its leases, with the close.
+  const bool shows = state_of(*open).changed_data || state_of(*open).wrote;
   drop_open(server, *session, open);
   if (open->pipe) co_return;
+  const LeaseKey parent_key = parent_key_of(state_of(*open).cache_asked);
   const std::shared_ptr<StreamHold> hold = std::exchange(state_of(*open).stream_hold, nullptr);
   if (!open->revoked) {
+    // Who knows that the file is to go has asked for it; whoever else closes last is as any other.
+    Deleter deleter;
+    if (open->delete_on_close || state_of(*open).asked_deletion) {
+      deleter = {open->client_guid, parent_key};
+    }
     co_await give_back(server, executor, *state_of(*open).share, kernel_credentials(*session),
-                       open->key, open->open_id, open->directory);
+                       open->key, open->open_id, open->directory, deleter);
+    if (shows && listings_cached(server)) {
+      EntryChange change{state_of(*open).share, open->path, kernel_credentials(*session),
+                         open->client_guid, parent_key};
+      co_await tell_parent(server, executor, std::move(change));
+    }
     // The wish took effect with this close, though others may still have the directory open.
     if (open->delete_on_close && open->directory) {
       server.notify().report_delete_pending(state_of(*open).share, open->path);

@@ -31,13 +31,20 @@ void release_open(Server& server, session::Open& open);
 void drop_open(Server& server, session::Session& session,
                const std::shared_ptr<session::Open>& open);
 
+/// On whose wish a file goes; zero: nobody's that has a lease on its directory.
+struct Deleter {
+  ClientGuid client;
+  LeaseKey parent_key;
+};
+
 /// Ends the engine's grant of an open that never reached its session (a CREATE that failed after
 /// it), deleting the file where that was the last close of a delete-pending one.
 runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const Share& share,
-                              ports::Credentials who, FileKey key, OpenId open, bool directory);
+                              ports::Credentials who, FileKey key, OpenId open, bool directory,
+                              Deleter deleter = {});
 /// The rest of it, once the engine has closed the open: `outcome` says whether its name goes.
 runtime::Task<void> finish_close(Server& server, runtime::Executor& executor, const Share& share,
                                  ports::Credentials who, FileKey key, OpenId open, bool directory,
-                                 coherence::Outcome outcome);
+                                 coherence::Outcome outcome, Deleter deleter = {});
 
 }  // namespace flotilla::handlers

@@ -133,6 +133,7 @@ runtime::Task<CopychunkResult> copy_chunks(Request& request, std::shared_ptr<ses
     }
   }
   if (reply.chunks_written > 0 && still_open(*open)) {
+    target->state().changed_data = true;
     report_change(request, *open, wire::notify_filter::kLastWrite | wire::notify_filter::kSize);
   }
   result.reply = reply;

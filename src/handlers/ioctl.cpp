@@ -5,6 +5,7 @@
 
 #include "handlers/channel.hpp"
 #include "handlers/copychunk.hpp"
+#include "handlers/directory_change.hpp"
 #include "handlers/durable/durable_opens.hpp"
 #include "handlers/engine_call.hpp"
 #include "handlers/file_call.hpp"
@@ -210,6 +211,7 @@ HandlerTask set_sparse(Request& request, wire::IoctlRequest ioctl, FileOpen targ
       co_await offload(request.server, request.executor(), target.local, std::move(call));
   if (!done) co_return done.error();
   report_change(request, *target.open, wire::notify_filter::kAttributes);
+  if (listings_cached(request.server)) co_await tell_parent_of(request, target.open);
   co_return send(request, ioctl, {});
 }
 
@@ -235,6 +237,7 @@ HandlerTask set_zero_data(Request& request, wire::IoctlRequest ioctl, FileOpen t
   if (!done) co_return done.error();
   if (still_open(*target.open)) show_write_time(target);
   report_change(request, *target.open, wire::notify_filter::kLastWrite);
+  if (listings_cached(request.server)) co_await tell_parent_of(request, target.open);
   co_return send(request, ioctl, {});
 }
 
@@ -323,6 +326,7 @@ HandlerTask duplicate_extents(Request& request, wire::IoctlRequest ioctl, FileOp
   const Status done = co_await offload(request.server, request.executor(), false, std::move(call));
   if (!done) co_return done.error();
   report_change(request, *target.open, wire::notify_filter::kLastWrite);
+  if (listings_cached(request.server)) co_await tell_parent_of(request, target.open);
   co_return send(request, ioctl, {});
 }
 

@@ -38,6 +38,32 @@ TEST(NotifyHub, AWatchSeesItsOwnLevelOnlyUnlessItWatchesTheTree) {
   EXPECT_TRUE(one.result);
 }
 
+TEST(NotifyHub, ARenamedFileHasChangedUnderItsNewName) {
+  NotifyHub hub;
+  const auto watch = hub.add(&kShare, "", false, wire::notify_filter::kAttributes, 4096);
+  Waiting one;
+  wait(hub, watch, one);
+  hub.report_rename(&kShare, "d", "e", true);
+  EXPECT_FALSE(one.result) << "not so a directory";
+  hub.report_rename(&kShare, "a/f", "g", false);
+  ASSERT_TRUE(one.result);
+  ASSERT_EQ(one.result->entries.size(), 1U);
+  EXPECT_EQ(one.result->entries[0].action, NotifyAction::Modified);
+  EXPECT_EQ(one.result->entries[0].file_name, u"g");
+}
+
+TEST(NotifyHub, ARoomOfNothingIsAnOverflowWithTheFirstEvent) {
+  NotifyHub hub;
+  const auto watch = hub.add(&kShare, "", false, kName, 4096);
+  Waiting none, after;
+  wait(hub, watch, none, 0);
+  hub.report(&kShare, "f", NotifyAction::Added, kName);
+  ASSERT_TRUE(none.result);
+  EXPECT_EQ(none.result->status, NtStatus::NotifyEnumDir);
+  wait(hub, watch, after);
+  EXPECT_FALSE(after.result) << "what was told by the overflow is told";
+}
+
 TEST(NotifyHub, TheFilterDecides) {
   NotifyHub hub;
   const auto watch = hub.add(&kShare, "", false, wire::notify_filter::kSize, 4096);

@@ -54,14 +54,6 @@ void OpenFiles::show_times(ports::FileFacts& facts, NtTime now) const {
   facts.changed = facts.written;
 }
 
-bool OpenFiles::streams_forbid_delete(const FileKey& file) const {
-  std::shared_ptr<Entry> entry;  // outlives the lock: its destructor takes it too
-  const std::scoped_lock lock(tables_->mutex);
-  const auto slot = tables_->files.find(file);
-  if (slot != tables_->files.end()) entry = slot->second.lock();
-  return entry && entry->streams_not_sharing_delete > 0;
-}
-
 std::shared_ptr<OpenFiles::Entry> OpenFiles::hold(const FileKey& key, const void* share,
                                                   std::string_view path) {
   const std::scoped_lock lock(tables_->mutex);
@@ -80,24 +72,27 @@ void OpenFiles::renamed(Entry& entry, std::string path) {
   tables_->places.emplace(Place{entry.share_, entry.path_}, &entry);
 }
 
-bool OpenFiles::open_for_delete(const void* share, std::string_view path) const {
-  const std::scoped_lock lock(tables_->mutex);
-  auto [at, end] = tables_->places.equal_range(Place{share, std::string(path)});
-  for (; at != end; ++at) {
-    if (at->second->delete_openers > 0) return true;
+void OpenFiles::renamed_elsewhere(const FileKey& file, const std::string& path) {
+  std::shared_ptr<Entry> entry;  // outlives the lock: its destructor takes it too
+  {
+    const std::scoped_lock lock(tables_->mutex);
+    const auto slot = tables_->files.find(file);
+    if (slot != tables_->files.end()) entry = slot->second.lock();
   }
-  return false;
+  if (entry) renamed(*entry, path);
 }
 
-bool OpenFiles::any_below(const void* share, std::string_view path) const {
+std::vector<FileKey> OpenFiles::below(const void* share, std::string_view path,
+                                      std::size_t limit) const {
+  std::vector<FileKey> keys;
   const std::string prefix = path.empty() ? std::string() : std::string(path) + '/';
   const std::scoped_lock lock(tables_->mutex);
-  for (auto at = tables_->places.lower_bound(Place{share, prefix}); at != tables_->places.end();
-       ++at) {
-    if (at->first.first != share || !at->first.second.starts_with(prefix)) return false;
-    if (at->first.second != path) return true;
+  for (auto at = tables_->places.lower_bound(Place{share, prefix});
+       at != tables_->places.end() && keys.size() < limit; ++at) {
+    if (at->first.first != share || !at->first.second.starts_with(prefix)) break;
+    if (at->first.second != path) keys.push_back(at->second->key());
   }
-  return false;
+  return keys;
 }
 
 }  // namespace flotilla::handlers

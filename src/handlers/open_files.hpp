@@ -1,6 +1,6 @@
 // OpenFiles: what this node knows about every file that it has open, beside the engine's state: its
 // current name, whether it is delete-pending, and who is open below a directory. Thread-safe.
-// Local knowledge only; issue 3 makes the rule about open children hold in the whole pool.
+// Local knowledge only: handlers/pool_queries.hpp asks the other nodes.
 #pragma once
 
 #include <atomic>
@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
@@ -28,12 +29,6 @@ class OpenFiles {
     [[nodiscard]] std::string path() const;
     [[nodiscard]] const FileKey& key() const noexcept { return key_; }
     std::atomic<bool> delete_pending{false};
-    /// Opens of this node beside which nobody may open it for DELETE without sharing DELETE: a
-    /// directory that somebody holds so keeps its entries' names ([MS-FSA] 2.1.5.15.11, sharing of
-    /// the parent).
-    std::atomic<int> delete_openers{0};
-    /// Opens of the file's streams that do not share deletion.
-    std::atomic<int> streams_not_sharing_delete{0};
     /// The write time that clients see while a write is not to show yet; 0: the file system's own.
     /// Samba's and Windows' delayed write time: the first write through an open shows after two
     /// seconds, later ones when it closes.
@@ -63,15 +58,14 @@ class OpenFiles {
                                             std::string_view path);
   /// Every open of the file sees the new name from now on.
   void renamed(Entry& entry, std::string path);
-  /// Whether a stream of the file is open by somebody who does not share its deletion.
-  [[nodiscard]] bool streams_forbid_delete(const FileKey& file) const;
   /// `facts` with the times that clients are to see: the write time of a file that is being written
   /// may be held back; the change time is the write time, as in Samba.
   void show_times(ports::FileFacts& facts, NtTime now) const;
-  /// Whether somebody holds the names in the directory `path`: see Entry::delete_openers.
-  [[nodiscard]] bool open_for_delete(const void* share, std::string_view path) const;
-  /// Whether anything below the directory `path` (not itself) is open.
-  [[nodiscard]] bool any_below(const void* share, std::string_view path) const;
+  /// What is open below the directory `path` (not itself) on this node, at most `limit` of it.
+  [[nodiscard]] std::vector<FileKey> below(const void* share, std::string_view path,
+                                           std::size_t limit) const;
+  /// Another node has renamed the file, which may be open here.
+  void renamed_elsewhere(const FileKey& file, const std::string& path);
 
  private:
   using Place = std::pair<const void*, std::string>;

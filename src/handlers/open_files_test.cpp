@@ -17,26 +17,36 @@ TEST(OpenFiles, OpensOfOneFileShareItsNameAndItsDeletePending) {
   EXPECT_EQ(two->path(), "dir/other");
 }
 
-TEST(OpenFiles, AnyBelowSeesChildrenOfThisShareOnly) {
+TEST(OpenFiles, BelowSeesChildrenOfThisShareOnly) {
   OpenFiles files;
   const auto directory = files.hold({1, 1, 0}, &kShareA, "dir");
   const auto sibling = files.hold({1, 2, 0}, &kShareA, "dir.x");
   const auto other_share = files.hold({1, 3, 0}, &kShareB, "dir/file");
-  EXPECT_FALSE(files.any_below(&kShareA, "dir"));
+  EXPECT_TRUE(files.below(&kShareA, "dir", 9).empty());
   auto child = files.hold({1, 4, 0}, &kShareA, "dir/sub/file");
-  EXPECT_TRUE(files.any_below(&kShareA, "dir"));
-  EXPECT_TRUE(files.any_below(&kShareA, "dir/sub"));
-  EXPECT_FALSE(files.any_below(&kShareA, "dir/sub/file"));
+  EXPECT_EQ(files.below(&kShareA, "dir", 9).size(), 1U);
+  EXPECT_EQ(files.below(&kShareA, "dir/sub", 9).size(), 1U);
+  EXPECT_TRUE(files.below(&kShareA, "dir/sub/file", 9).empty());
   child.reset();
-  EXPECT_FALSE(files.any_below(&kShareA, "dir"));
+  EXPECT_TRUE(files.below(&kShareA, "dir", 9).empty());
 }
 
 TEST(OpenFiles, TheRootHasEverythingBelowIt) {
   OpenFiles files;
   const auto root = files.hold({1, 1, 0}, &kShareA, "");
-  EXPECT_FALSE(files.any_below(&kShareA, ""));
+  EXPECT_TRUE(files.below(&kShareA, "", 9).empty());
   const auto file = files.hold({1, 2, 0}, &kShareA, "x");
-  EXPECT_TRUE(files.any_below(&kShareA, ""));
+  EXPECT_EQ(files.below(&kShareA, "", 9).size(), 1U);
+}
+
+TEST(OpenFiles, ARenameElsewhereIsSeenByTheOpensHere) {
+  OpenFiles files;
+  const auto file = files.hold({1, 2, 0}, &kShareA, "a/x");
+  files.renamed_elsewhere({1, 2, 0}, "b/y");
+  files.renamed_elsewhere({1, 9, 0}, "b/z");
+  EXPECT_EQ(file->path(), "b/y");
+  EXPECT_TRUE(files.below(&kShareA, "a", 9).empty());
+  EXPECT_EQ(files.below(&kShareA, "b", 9), std::vector<FileKey>(1, FileKey{1, 2, 0}));
 }
 
 TEST(OpenFiles, AFileThatIsOpenedAgainStartsAnew) {

@@ -65,24 +65,16 @@ struct DurableTraits {
 /// What the open of a stream keeps of its file: an open of its own in the engine, without any right
 /// to data.
 struct StreamHold {
-  StreamHold() = default;
-  StreamHold(const StreamHold&) = delete;
-  StreamHold& operator=(const StreamHold&) = delete;
-  ~StreamHold() {
-    if (forbids_delete_) --entry->streams_not_sharing_delete;
-  }
-  /// The stream's open does not share deletion, so the file must not be deleted either.
-  void forbid_delete() {
-    forbids_delete_ = true;
-    ++entry->streams_not_sharing_delete;
-  }
   FileKey key;
   OpenId open;
   std::shared_ptr<ports::OpenEvents> events;
   std::shared_ptr<OpenFiles::Entry> entry;
+};
 
- private:
-  bool forbids_delete_ = false;
+/// The directory of an open file, as found once: its path and what the pool calls it.
+struct ParentPlace {
+  std::string path;
+  FileKey key;
 };
 
 /// On session::Open::state.
@@ -93,7 +85,9 @@ struct OpenState final : session::Attachment {
   std::shared_ptr<ports::IoGate> gate;          ///< null for a pipe
   std::shared_ptr<OpenLink> events;             ///< null for a pipe
   std::shared_ptr<OpenFiles::Entry> open_file;  ///< name and delete-pending; null for a pipe
-  bool counted_as_deleter = false;              ///< in open_file->delete_openers
+  std::unique_ptr<ParentPlace> parent;  ///< null until a change had to be told to its leases
+  bool changed_data = false;            ///< its close shows in the directory's listing
+  bool asked_deletion = false;          ///< this open is why the file is delete-pending
   /// The client set the write time (or froze it) through this open: its writes put it back.
   /// [MS-FSA] 2.1.1.6 Open.UserSetModificationTime
   std::optional<NtTime> user_set_write_time;

@@ -4,6 +4,7 @@
 #include "handlers/lease_index.hpp"
 #include "handlers/open_link.hpp"
 #include "handlers/open_state.hpp"
+#include "handlers/pool_lookup.hpp"
 #include "handlers/request.hpp"
 #include "wire/smb2.hpp"
 
@@ -61,7 +62,13 @@ HandlerTask acknowledge_lease(Request& request) {
   const auto body = wire::decode<wire::LeaseBreak>(request.message);
   if (!body) co_return wire::status_of(body.error());
   const ClientGuid client = request.channel->facts().client_guid;
-  const auto place = request.server.leases().find(client, body->lease_key);
+  auto place = request.server.leases().find(client, body->lease_key);
+  if (!place && client_elsewhere(request.server, client)) {
+    // One connection's sessions may live on several nodes, and share the lease.
+    const std::vector<LeasePlace> places =
+        co_await lease_elsewhere(request.server, request.executor(), client, body->lease_key);
+    if (!places.empty()) place = LeaseIndex::Place{places.front().file, places.front().open};
+  }
   if (!place) {
     co_return request.server.leases().has_timed_out(client, body->lease_key)
         ? NtStatus::Unsuccessful

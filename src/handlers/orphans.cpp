@@ -1,6 +1,7 @@
 #include "handlers/orphans.hpp"
 
 #include "base/log.hpp"
+#include "handlers/directory_change.hpp"
 #include "handlers/notify_hub.hpp"
 #include "handlers/server.hpp"
 #include "wire/smb2_constants.hpp"
@@ -33,6 +34,7 @@ bool remove_from_its_share(Server& server, const FileKey& key, const std::string
     server.notify().report(
         &share, path, wire::NotifyAction::Removed,
         directory ? wire::notify_filter::kDirName : wire::notify_filter::kFileName);
+    tell_parent_now(server, share, path);
     return true;
   }
   log::info("\"{}\" was to be deleted when its last open was lost, but no share has it any more",

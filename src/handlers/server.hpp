@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "handlers/open_files.hpp"
+#include "handlers/pool_marks.hpp"
 #include "ports/backend.hpp"
 #include "ports/channel.hpp"
 #include "ports/clock.hpp"
@@ -22,6 +23,7 @@
 
 namespace flotilla::handlers {
 
+class PoolQueries;   // handlers/pool_queries.hpp: what the other nodes are asked
 class NotifyHub;     // handlers/notify_hub.hpp: watches of this node
 class SessionTable;  // handlers/session_table.hpp: all sessions of this node, for lookups across
                      // shards
@@ -134,6 +136,10 @@ class Server final : public ports::ChannelServer {
   /// Null but on test servers.
   [[nodiscard]] TortureFsctls* torture() const noexcept { return torture_.get(); }
   [[nodiscard]] OpenFiles& open_files() noexcept { return open_files_; }
+  [[nodiscard]] PoolMarks& marks() noexcept { return marks_; }
+  /// Before the first request; lives as long as the server. Null: this node is alone.
+  void set_queries(PoolQueries* queries) noexcept { queries_ = queries; }
+  [[nodiscard]] PoolQueries* queries() const noexcept { return queries_; }
   /// Nothing where the process has not said how to find them.
   [[nodiscard]] std::vector<InterfaceFacts> interfaces() const {
     return parts_.interfaces ? parts_.interfaces() : std::vector<InterfaceFacts>{};
@@ -161,6 +167,8 @@ class Server final : public ports::ChannelServer {
   std::unique_ptr<LeaseIndex> leases_;
   std::unique_ptr<TortureFsctls> torture_;
   OpenFiles open_files_;
+  PoolMarks marks_;
+  PoolQueries* queries_ = nullptr;
   CloseElsewhere close_elsewhere_;
   std::shared_ptr<DurableOpens> durable_;
   [[nodiscard]] std::vector<std::shared_ptr<ServerChannel>> channels() const;

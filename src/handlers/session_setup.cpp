@@ -6,6 +6,7 @@
 #include "base/log.hpp"
 #include "handlers/channel.hpp"
 #include "handlers/open_state.hpp"
+#include "handlers/pool_lookup.hpp"
 #include "handlers/request.hpp"
 #include "handlers/session_channels.hpp"
 #include "handlers/session_table.hpp"
@@ -325,6 +326,13 @@ HandlerTask handle_session_setup(Request& request) {
     co_await close_previous(request, previous, user);
     entry->session->previous = previous;
     if (channel.closed() || channel.find_session(id) != entry) {
+      co_return NtStatus::UserSessionDeleted;
+    }
+  }
+  if (fresh) {
+    co_await claim_client(server, request.executor(), channel.facts().client_guid, id);
+    if (channel.closed() || channel.find_session(id) != entry) {
+      server.marks().release(client_mark(channel.facts().client_guid), id.raw());
       co_return NtStatus::UserSessionDeleted;
     }
   }

@@ -76,6 +76,7 @@ HandlerTask handle_write(Request& request) {
       co_await offload(request.server, request.executor(), in_place, std::move(call));
   ticket->release();
   if (!done) co_return done.error();
+  target->state().changed_data = true;
   target->open->position = write->offset + write->data.size();
   request.server.written_bytes += write->data.size();
   report_change(request, *target->open,

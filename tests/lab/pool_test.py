@@ -115,6 +115,23 @@ class Pool(unittest.TestCase):
             lab("start", k)
         wait_members([1, 2, 3], [1, 2, 3])
 
+    def test_directory_leases_break_for_changes_through_other_nodes(self):
+        scenario("directory_leases", "10.77.0.1", "10.77.0.2")
+        scenario("directory_leases", "10.77.0.2", "10.77.0.2")
+
+    def test_directory_leases_end_with_a_lost_node(self):
+        with Scenario("directory_lease_and_a_loss", "10.77.0.1", "10.77.0.2") as clients:
+            clients.reach("leased")
+            lab("kill", 3)
+            clients.go_on()
+            clients.result()
+
+    def test_a_directory_is_not_renamed_above_opens_of_another_node(self):
+        scenario("rename_above_opens", "10.77.0.1", "10.77.0.2")
+
+    def test_a_lease_key_names_one_file_in_the_pool(self):
+        scenario("lease_key_of_another_file", "10.77.0.1", "10.77.0.2")
+
     def test_share_modes_agree(self):
         scenario("share_modes", "10.77.0.1", "10.77.0.2")
         scenario("share_modes", "10.77.0.3", POOL)

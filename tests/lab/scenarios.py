@@ -103,6 +103,127 @@ def change_notify(one, two):
     expect(a.close(folder), SUCCESS, "close of the directory")
 
 
+DIRECTORY = 1  # FILE_DIRECTORY_FILE
+
+
+def lease_directory(client, name, key):
+    status, handle, state, _ = client.open(name, options=DIRECTORY, lease=(key, LEASE_R | LEASE_H, None))
+    expect(status, SUCCESS, "open of the directory")
+    return handle, state
+
+
+def lease_directory_within(client, name, key, seconds):
+    """While a node that was lost may still do something, none is granted."""
+    deadline = time.monotonic() + seconds
+    while True:
+        handle, state = lease_directory(client, name, key)
+        if state == LEASE_R | LEASE_H or time.monotonic() > deadline:
+            return handle, state
+        client.close(handle)
+        time.sleep(0.05)
+
+
+def directory_leases(one, two):
+    a, b = Client(one, directory_leases=True), Client(two, directory_leases=True)
+    for number in range(8):
+        name, key = fresh("listed%d" % number), new_key()
+        folder, state = lease_directory(a, name, key)
+        expect(state, LEASE_R | LEASE_H, "granted lease")
+        child = name + "\\child"
+
+        def create():
+            expect(b.status_of_open(child), SUCCESS, "create through the other node")
+
+        def write():
+            _, handle, _, _ = b.open(child, access=READ | WRITE)
+            expect(b.write(handle, 0, b"data"), SUCCESS, "write")
+            expect(b.close(handle), SUCCESS, "close after the write")
+
+        def rename():
+            _, handle, _, _ = b.open(child, access=READ | DELETE)
+            expect(b.wait(b.rename(handle, child + "2"))["Status"], SUCCESS, "rename")
+            expect(b.close(handle), SUCCESS, "close")
+
+        def delete():
+            _, handle, _, _ = b.open(child + "2", access=DELETE, options=0x1000)
+            expect(b.close(handle), SUCCESS, "delete")
+
+        for change in (create, write, rename, delete):
+            change()
+            got_key, before, after, flags = a.next_break()
+            assert got_key == key, change.__name__
+            expect(before, LEASE_R | LEASE_H, "broken from")
+            expect(after, 0, "broken to")
+            expect(flags & 1, 1, "acknowledgment required")
+            expect(a.acknowledge(key, 0), SUCCESS, "acknowledge")
+            again, state = lease_directory(a, name, key)
+            expect(state, LEASE_R | LEASE_H, "granted again")
+            expect(a.close(folder), SUCCESS, "close of the former open")
+            folder = again
+        # Its own change, through an open that names the directory's lease, breaks nothing.
+        status, own, _, _ = a.open(name + "\\own", lease=(new_key(), LEASE_R, key))
+        expect(status, SUCCESS, "create of one's own")
+        expect(a.close(own), SUCCESS, "close")
+        expect(a.status_of_open(name, options=DIRECTORY), SUCCESS, "a round trip")
+        assert not a.breaks, "the lease was broken by its own client"
+        expect(a.close(folder), SUCCESS, "close of the directory")
+        expect(b.status_of_open(name + "\\after"), SUCCESS, "create beside nobody")
+
+
+def directory_lease_and_a_loss(one, two):
+    a, b = Client(one, directory_leases=True), Client(two, directory_leases=True)
+    name, key = fresh("listed"), new_key()
+    folder, state = lease_directory_within(a, name, key, 5)
+    expect(state, LEASE_R | LEASE_H, "granted lease")
+    stage("leased")
+    wait_for_test()
+    got_key, _, after, _ = a.next_break()
+    assert got_key == key
+    expect(after, 0, "a node that went may have changed what it told nobody")
+    expect(a.acknowledge(key, 0), SUCCESS, "acknowledge")
+    _, state = lease_directory_within(a, name, key, 10)
+    expect(state, LEASE_R | LEASE_H, "granted again once the pool is settled")
+    expect(b.status_of_open(name + "\\x"), SUCCESS, "create through the survivor")
+    expect(a.next_break()[2], 0, "broken to")
+    expect(a.close(folder), SUCCESS, "close")
+
+
+def rename_above_opens(one, two):
+    a, b = Client(one), Client(two, dialect=0x0210)
+    for number in range(5):
+        name = fresh("above%d" % number)
+        _, folder, _, _ = a.open(name, access=READ | DELETE, options=DIRECTORY)
+        _, child, _, _ = b.open(name + "\\child", access=READ)
+        expect(a.wait(a.rename(folder, name + "-r"))["Status"], ACCESS_DENIED, "rename above the other node's open")
+        expect(b.close(child), SUCCESS, "close")
+        # A handle that is only cached is given up for the rename.
+        key = new_key()
+        _, child, state, _ = b.open(name + "\\child", access=READ, lease=(key, LEASE_R | LEASE_H))
+        expect(state, LEASE_R | LEASE_H, "granted lease")
+        waiting = a.rename(folder, name + "-r")
+        expect(b.next_break()[2], LEASE_R, "broken to")
+        expect(b.close(child), SUCCESS, "close of the cached handle")
+        expect(a.wait(waiting)["Status"], SUCCESS, "rename when the handle is gone")
+        expect(b.status_of_open(name + "-r\\child", disposition=OPEN), SUCCESS, "under the new name")
+        expect(a.close(folder), SUCCESS, "close")
+
+
+def lease_key_of_another_file(one, two):
+    a, b = Client(one, dialect=0x0210, same_client=7), Client(two, dialect=0x0210, same_client=7)
+    for number in range(5):
+        name, key = fresh("keyed%d" % number), new_key()
+        _, first, state, _ = a.open(name, access=READ, lease=(key, LEASE_R | LEASE_H))
+        expect(state, LEASE_R | LEASE_H, "granted lease")
+        expect(b.status_of_open(name + "x", access=READ, lease=(key, LEASE_R | LEASE_H)), 0xC000000D,
+               "the key belongs to another file, on another node")
+        status, second, state, _ = b.open(name, access=READ, lease=(key, LEASE_R | LEASE_H))
+        expect(status, SUCCESS, "the same lease through the other node")
+        expect(state, LEASE_R | LEASE_H, "the same lease's state")
+        expect(a.close(first), SUCCESS, "close")
+        expect(b.close(second), SUCCESS, "close")
+        expect(b.status_of_open(name + "x", access=READ, lease=(key, LEASE_R | LEASE_H)), SUCCESS, "the key is free")
+
+
 def delete_pending(one, two):
     a, b = Client(one), Client(two)
     name = fresh("gone")

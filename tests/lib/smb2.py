@@ -1,6 +1,7 @@
 """A thin SMB2 client over Debian's python3-impacket: what the pool tests need and it does not offer (byte-range
 locks, leases with their breaks, statuses as values). Run it with /usr/bin/python3."""
 import os
+import random
 import struct
 import time
 
@@ -22,7 +23,12 @@ class Client:
     """One connection with one session and one tree. Statuses come back as numbers, never as exceptions."""
 
     def __init__(self, host, port=445, share="data", dialect=s.SMB2_DIALECT_30, user=USER, password=PASSWORD,
-                 timeout=60):
+                 timeout=60, directory_leases=False, same_client=None):
+        """`same_client`: connections with one number have one ClientGuid. `directory_leases`: offered in NEGOTIATE
+        (impacket's own CREATE cannot cope with them; ours does not use it)."""
+        smb3.SMB2_GLOBAL_CAP_ENCRYPTION = 0x60 if directory_leases else 0x40
+        if same_client is not None:
+            random.seed(same_client)  # impacket makes the ClientGuid of it
         self.connection = SMBConnection(host, host, sess_port=port, preferredDialect=dialect, timeout=timeout)
         self.connection.login(user, password)
         self.smb = self.connection.getSMBServer()
@@ -68,10 +74,14 @@ class Client:
         path = name.encode("utf-16le")
         contexts = b""
         if lease:
-            key, state = lease
+            key, state = lease[:2]
             oplock = 0xFF
             contexts = struct.pack("<IHHHHI", 0, 16, 4, 0, 24, 32) + b"RqLs" + b"\0" * 4 + key + struct.pack(
                 "<IIQ", state, 0, 0)
+            if len(lease) == 3:  # version 2: the third is the parent's key, or None
+                parent = lease[2]
+                contexts = struct.pack("<IHHHHI", 0, 16, 4, 0, 24, 52) + b"RqLs" + b"\0" * 4 + key + struct.pack(
+                    "<IIQ", state, 4 if parent else 0, 0) + (parent or bytes(16)) + struct.pack("<HH", 0, 0)
         offset = 64 + 56
         padded = path + b"\0" * (-len(path) % 8)
         body = struct.pack("<HBBIQQIIIIIHHII", 57, 0, oplock, 2, 0, 0, access, 0, share, disposition, options,
@@ -113,6 +123,12 @@ class Client:
         answer = self.wait(self.send(s.SMB2_READ, body, length))
         data = bytes(answer["Data"])
         return answer["Status"], data[16:] if answer["Status"] == SUCCESS else b""
+
+    def rename(self, handle, to):
+        name = to.encode("utf-16le")
+        info = struct.pack("<B7xQI", 0, 0, len(name)) + name
+        body = struct.pack("<HBBIHHI", 33, 1, 10, len(info), 96, 0, 0) + handle + info
+        return self.send(s.SMB2_SET_INFO, body)
 
     def write(self, handle, offset, data):
         body = struct.pack("<HHIQ", 49, 112, len(data), offset) + handle + struct.pack("<IIHHI", 0, 0, 0, 0, 0)

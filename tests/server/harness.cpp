@@ -147,6 +147,7 @@ TestClient::TestClient(TestNode& node, ClientOptions options)
   facts_.dialect = options.dialect;
   facts_.client_guid.bytes[0] = options.guid;
   facts_.server_capabilities = options.dialect >= 0x0210 ? wire::capability::kLeasing : 0U;
+  if (options.dialect >= 0x0300) facts_.server_capabilities |= wire::capability::kDirectoryLeasing;
   if (options.large_mtu && options.dialect >= 0x0210) {
     facts_.server_capabilities |= wire::capability::kLargeMtu;
   }

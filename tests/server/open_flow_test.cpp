@@ -87,6 +87,7 @@ TEST(Create, NamesThatAreNoneAreRefused_3_3_5_9) {
   for (const auto& [name, status] : rows) {
     EXPECT_EQ(client.open({.name = name}).status(), status) << wire::printable(name);
   }
+  EXPECT_EQ(client.open({.name = u"no\\..\\f"}).status(), NtStatus::Success) << "within the share";
   EXPECT_EQ(client.open({.name = u"f::$data"}).status(), NtStatus::Success) << "the file itself";
   EXPECT_EQ(client.open({.name = u"F", .disposition = CreateDisposition::Open}).status(),
             NtStatus::Success)

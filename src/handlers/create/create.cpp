@@ -1,18 +1,20 @@
 // CREATE: [MS-SMB2] 3.3.5.9. In the order of DESIGN.md section 3: locate, let the engine grant, and
 // only then truncate or overwrite.
+#include <algorithm>
 #include <utility>
 
 #include "base/log.hpp"
-#include "coherence/share.hpp"
 #include "handlers/access.hpp"
 #include "handlers/channel.hpp"
 #include "handlers/close.hpp"
 #include "handlers/create/making.hpp"
+#include "handlers/directory_change.hpp"
 #include "handlers/engine_call.hpp"
 #include "handlers/lease_index.hpp"
 #include "handlers/open_link.hpp"
 #include "handlers/open_state.hpp"
 #include "handlers/pipe.hpp"
+#include "handlers/pool_lookup.hpp"
 #include "handlers/request.hpp"
 #include "wire/utf16.hpp"
 
@@ -205,11 +207,6 @@ runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
     }
     co_return good.error();
   }
-  // Who may delete a file may delete its streams too: those must be willing to share that.
-  if ((making.granted & wire::access::kDelete) != 0 && making.file->stream().empty() &&
-      request.server.open_files().streams_forbid_delete(making.file->key())) {
-    co_return NtStatus::SharingViolation;
-  }
   if (!making.created) {
     const Status good = check_existing(making.body, making.name, making.facts, making.granted);
     if (!good) co_return good.error();
@@ -238,6 +235,8 @@ runtime::Task<NtStatus> hold_base(Request& request, Making& making) {
   command.path = making.path.substr(0, making.path.rfind(':'));
   command.access = wire::access::kReadAttributes;
   command.share = 7;
+  // Who may delete a file may delete its streams too: those must be willing to share that.
+  command.denies_delete = (making.body.share_access & coherence::kShareDelete) == 0;
   auto link = std::make_shared<OpenLink>(request.channel);
   std::shared_ptr<ports::OpenEvents> events = link;
   const std::string path = command.path;
@@ -263,6 +262,16 @@ runtime::Task<void> release_base(Request& request, Making& making) {
                      hold->open, false);
 }
 
+/// Gives up what was claimed for the lease of an open that gets none.
+void unclaim(Request& request, Making& making) {
+  if (!std::exchange(making.lease_claimed, false)) return;
+  request.server.leases().release(request.channel->facts().client_guid, making.asks.cache.key,
+                                  making.open_id);
+  if (making.directory()) {
+    request.server.marks().release({Mark::Kind::Listing, making.file->key()}, making.open_id.raw());
+  }
+}
+
 /// Asks the engine for the file itself.
 runtime::Task<NtStatus> ask_for_file(Request& request, Making& making) {
   Server& server = request.server;
@@ -279,22 +288,42 @@ runtime::Task<NtStatus> ask_for_file(Request& request, Making& making) {
   command.overwrites = making.overwriting();
   command.created = making.created;
   command.delete_on_close = (making.body.create_options & o::kDeleteOnClose) != 0;
-  if (!making.directory()) command.cache = making.asks.cache;
+  if (!making.directory() || making.asks.cache.version == 2) command.cache = making.asks.cache;
   command.durability = durability_asked(request, making);
   if (making.directory() && making.asks.cache.kind == coherence::CacheKind::Lease) {
-    // Directories get no lease (yet), but the key must not be another file's all the same.
+    // Even where it is not granted, the key must not be another file's.
     const auto place = server.leases().find(facts.client_guid, making.asks.cache.key);
     if (place && place->file != making.file->key()) co_return NtStatus::InvalidParameter;
   }
   making.lease_claimed = false;
+  const std::uint64_t losses = server.marks().losses();
+  const bool listing = command.directory && command.cache.kind == coherence::CacheKind::Lease &&
+                       command.cache.rights != 0 &&
+                       (facts.server_capabilities & wire::capability::kDirectoryLeasing) != 0;
+  if (command.directory && !listing) command.cache = {};
+  if (listing &&
+      !co_await claim_listing(server, request.executor(), making.file->key(), making.open_id)) {
+    server.marks().release({Mark::Kind::Listing, making.file->key()}, making.open_id.raw());
+    command.cache = {};
+  }
   making.link = std::make_shared<OpenLink>(request.channel);
   const LeaseKey lease_key = command.cache.key;
   if (command.cache.kind == coherence::CacheKind::Lease) {
+    making.lease_claimed = true;
     if (!server.leases().claim(facts.client_guid, lease_key, making.file->key(), making.open_id,
                                making.link)) {
+      unclaim(request, making);
       co_return NtStatus::InvalidParameter;
     }
-    making.lease_claimed = true;
+    if (client_elsewhere(server, facts.client_guid)) {
+      const std::vector<LeasePlace> places =
+          co_await lease_elsewhere(server, request.executor(), facts.client_guid, lease_key);
+      const FileKey& mine = making.file->key();
+      if (std::ranges::any_of(places, [&](const LeasePlace& at) { return at.file != mine; })) {
+        unclaim(request, making);
+        co_return NtStatus::InvalidParameter;
+      }
+    }
   }
   const FileKey key = making.file->key();
   std::shared_ptr<ports::OpenEvents> events = making.link;
@@ -302,17 +331,18 @@ runtime::Task<NtStatus> ask_for_file(Request& request, Making& making) {
       co_await engine_open(request, key, std::move(command), std::move(events));
   auto* const opened = std::get_if<coherence::Opened>(&outcome.outcome.answer);
   if (outcome.outcome.status != NtStatus::Success || opened == nullptr) {
-    if (making.lease_claimed) {
-      server.leases().release(facts.client_guid, lease_key, making.open_id);
-    }
+    unclaim(request, making);
     co_return outcome.outcome.status == NtStatus::Success ? NtStatus::InternalError
                                                           : outcome.outcome.status;
   }
   making.opened = *opened;
   making.gate = std::move(outcome.gate);
-  if (making.lease_claimed && making.opened.kind != coherence::CacheKind::Lease) {
-    server.leases().release(facts.client_guid, lease_key, making.open_id);
-    making.lease_claimed = false;
+  if (making.opened.kind != coherence::CacheKind::Lease) unclaim(request, making);
+  if (listing && losses != server.marks().losses()) {
+    // A node went meanwhile: what it changed last was told to the leases that there were. The break
+    // follows the response.
+    coherence::Body changed = coherence::ChildChanged{};
+    co_await engine_submit(server, request.executor(), key, std::move(changed));
   }
   co_return NtStatus::Success;
 }
@@ -412,14 +442,6 @@ std::shared_ptr<session::Open> hang_up(Request& request, Making& making) {
     state->lease_epoch = making.opened.lease_epoch;
     state->open_file = request.server.open_files().hold(open->key, making.share, making.path);
     state->stream_hold = std::move(making.stream_hold);
-    if (state->stream_hold && !(open->share_access & coherence::kShareDelete)) {
-      state->stream_hold->forbid_delete();
-    }
-    if (coherence::share_conflict(open->granted_access, open->share_access, coherence::kDelete,
-                                  coherence::kShareRead | coherence::kShareWrite)) {
-      state->counted_as_deleter = true;
-      ++state->open_file->delete_openers;
-    }
   }
   state->create_action = action_of(making);
   open->state = std::move(state);
@@ -480,6 +502,14 @@ void report(Request& request, const Making& making) {
   }
 }
 
+/// Who caches the entries of the directory hears that one is new or another one.
+runtime::Task<void> tell_makers_parent(Request& request, const Making& making) {
+  if (!listings_cached(request.server) || (!making.created && !making.overwriting())) co_return;
+  EntryChange change{making.share, making.path, making.who, request.channel->facts().client_guid,
+                     parent_key_of(making.asks.cache)};
+  co_await tell_parent(request.server, request.executor(), std::move(change));
+}
+
 /// The grant is there: file system work, then the open gets its place in the session. On an error
 /// the grant is given back.
 runtime::Task<NtStatus> settle(Request& request, Making& making) {
@@ -496,14 +526,12 @@ runtime::Task<NtStatus> settle(Request& request, Making& making) {
   };
   Result<ports::FileFacts> facts =
       co_await offload(server, request.executor(), local, std::move(call));
+  if (listings_cached(server)) co_await tell_makers_parent(request, making);
   NtStatus status = facts ? NtStatus::Success : facts.error();
   if (status == NtStatus::Success && !request.alive()) status = NtStatus::UserSessionDeleted;
   if (status == NtStatus::Success && making.link->revoked()) status = NtStatus::FileClosed;
   if (status != NtStatus::Success) {
-    if (making.lease_claimed) {
-      server.leases().release(request.channel->facts().client_guid, making.asks.cache.key,
-                              making.open_id);
-    }
+    unclaim(request, making);
     const FileKey key = file->key();
     ports::Credentials who = making.who;
     co_await give_back(server, request.executor(), *making.share, std::move(who), key,
@@ -573,7 +601,10 @@ HandlerTask handle_create(Request& request) {
     if (status == NtStatus::Pending) continue;
     if (status != NtStatus::Success) co_return status;
     status = co_await ask_engine(request, making);
-    if (status != NtStatus::Success) co_return status;
+    if (status != NtStatus::Success) {
+      if (making.created) co_await tell_makers_parent(request, making);
+      co_return status;
+    }
     status = co_await settle(request, making);
     if (status != NtStatus::FileDeleted) co_return status;
     // The name we found was removed before the engine granted it: look again.

@@ -39,7 +39,6 @@ Status check_component(std::u16string_view component) {
   if (component.empty() || component.size() > kComponentUnitsMax || component == u".") {
     return fail(NtStatus::ObjectNameInvalid);
   }
-  if (component == u"..") return fail(NtStatus::ObjectPathSyntaxBad);
   for (const char16_t unit : component) {
     if (is_forbidden(unit)) return fail(NtStatus::ObjectNameInvalid);
   }
@@ -85,14 +84,24 @@ Result<CreateName> parse_create_name(std::u16string_view name) {
     name = name.substr(0, colon);
     if (name.empty() && !out.stream.empty()) return out;  // of the share's root
   }
+  std::u16string kept;
   for (std::u16string_view rest = name;;) {
     const std::size_t slash = rest.find(u'\\');
-    const Status good = check_component(rest.substr(0, slash));
-    if (!good) return fail(good.error());
+    const std::u16string_view component = rest.substr(0, slash);
+    if (component == u"..") {
+      if (kept.empty()) return fail(NtStatus::ObjectPathSyntaxBad);  // out of the share
+      const std::size_t parent = kept.rfind(u'\\');
+      kept.resize(parent == std::u16string::npos ? 0 : parent);
+    } else {
+      const Status good = check_component(component);
+      if (!good) return fail(good.error());
+      if (!kept.empty()) kept.push_back(u'\\');
+      kept += component;
+    }
     if (slash == std::u16string_view::npos) break;
     rest.remove_prefix(slash + 1);
   }
-  auto text = wire::utf8_of(name);
+  auto text = wire::utf8_of(kept);
   if (!text || text->size() > kPathBytesMax) return fail(NtStatus::ObjectNameInvalid);
   out.path = *std::move(text);
   for (char& c : out.path) {

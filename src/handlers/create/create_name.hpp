@@ -22,7 +22,7 @@ struct CreateName {
 ///         ObjectNameInvalid    a character that no name has, an empty component, ".", more than
 ///                              255 units in a component, a lone surrogate, a stream of another
 ///                              type than $DATA
-///         ObjectPathSyntaxBad  ".."
+///         ObjectPathSyntaxBad  ".." leads out of the share; within it, it takes a name away
 /// "name::$DATA" is the file itself. A stream's name may hold what a file's may not, but for
 /// slashes and colons ([MS-FSCC] 2.1.5.3).
 [[nodiscard]] Result<CreateName> parse_create_name(std::u16string_view name);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/log.hpp"
-#include "coherence/share.hpp"
 #include "handlers/channel.hpp"
 #include "handlers/close.hpp"
 #include "handlers/create/making.hpp"
@@ -274,14 +273,6 @@ std::shared_ptr<session::Open> rebuild(Request& request, Making& making,
   state->create_action = passport.create_action;
   state->open_file = request.server.open_files().hold(found.key, making.share, record.path);
   state->stream_hold = std::move(making.stream_hold);
-  if (state->stream_hold && !(open->share_access & coherence::kShareDelete)) {
-    state->stream_hold->forbid_delete();
-  }
-  if (coherence::share_conflict(open->granted_access, open->share_access, coherence::kDelete,
-                                coherence::kShareRead | coherence::kShareWrite)) {
-    state->counted_as_deleter = true;
-    ++state->open_file->delete_openers;
-  }
   using coherence::DurableKind;
   DurableTraits& durable = state->durable;
   durable.durable = record.durability.kind == DurableKind::Durable;
@@ -333,6 +324,7 @@ runtime::Task<NtStatus> revive(Request& request, Making& making, coherence::Kept
     co_return NtStatus::ObjectNameNotFound;
   }
   if (!making.file->stream().empty()) {
+    making.body.share_access = record.share;
     const NtStatus held = co_await hold_base(request, making);
     if (held != NtStatus::Success) {
       if (lease) server.leases().release(record.client, record.cache.key, record.open);

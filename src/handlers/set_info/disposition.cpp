@@ -65,6 +65,7 @@ SetInfoTask set_disposition(Request& request, FileOpen target, ByteView buffer, 
   if (is_error(outcome.status)) co_return outcome.status;
   if (!still_open(*open)) co_return NtStatus::Success;
   if (const auto& entry = target.state().open_file) entry->delete_pending = wish->delete_it;
+  target.state().asked_deletion = wish->delete_it;
   if (open->directory && wish->delete_it) {
     request.server.notify().report_delete_pending(target.share, refresh_path(*open));
   }

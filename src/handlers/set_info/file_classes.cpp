@@ -1,6 +1,7 @@
 // Times, attributes, sizes and extended attributes.
 #include <limits>
 
+#include "handlers/directory_change.hpp"
 #include "handlers/set_info/set_info.hpp"
 #include "wire/fscc.hpp"
 
@@ -92,7 +93,10 @@ SetInfoTask set_basic(Request& request, FileOpen target, ByteView buffer) {
   if (change.created.ticks) what |= filter::kCreation;
   if (change.accessed.ticks) what |= filter::kLastAccess;
   if (change.written.ticks) what |= filter::kLastWrite;
-  if (what) report_change(request, *target.open, what);
+  if (what) {
+    report_change(request, *target.open, what);
+    if (listings_cached(request.server)) co_await tell_parent_of(request, target.open);
+  }
   co_return NtStatus::Success;
 }
 
@@ -126,6 +130,7 @@ SetInfoTask set_size(Request& request, FileOpen target, ByteView buffer, bool al
   if (!done) co_return done.error();
   if (still_open(*target.open)) show_write_time(target);
   report_change(request, *target.open, wire::notify_filter::kSize);
+  if (listings_cached(request.server)) co_await tell_parent_of(request, target.open);
   co_return NtStatus::Success;
 }
 
@@ -145,6 +150,7 @@ SetInfoTask set_full_ea(Request& request, FileOpen target, ByteView buffer) {
       co_await offload(request.server, request.executor(), target.local, std::move(call));
   if (!done) co_return done.error();
   report_change(request, *target.open, wire::notify_filter::kEa);
+  if (listings_cached(request.server)) co_await tell_parent_of(request, target.open);
   co_return NtStatus::Success;
 }
 

@@ -1,6 +1,8 @@
 // New names: FileRenameInformation and FileLinkInformation.
 #include "handlers/access.hpp"
 #include "handlers/create/create_name.hpp"
+#include "handlers/directory_change.hpp"
+#include "handlers/pool_lookup.hpp"
 #include "handlers/set_info/set_info.hpp"
 #include "handlers/share_path.hpp"
 #include "handlers/wildcard.hpp"
@@ -59,6 +61,7 @@ struct Occupant {
 /// The place that a new name leads to, in the directory's stored spelling.
 struct Place {
   std::string path;
+  FileKey parent;
   Occupant occupant;
 };
 
@@ -76,10 +79,6 @@ Result<Place> look_up(ports::Backend& backend, const ports::Credentials& who,
     return fail(located.error());
   }
   const std::string_view parent = parent_of(path);
-  if (parent.empty()) {
-    place.path = path;
-    return place;
-  }
   const auto directory = backend.locate(who, parent);
   if (!directory) {
     return fail(directory.error() == NtStatus::ObjectNameNotFound ? NtStatus::ObjectPathNotFound
@@ -89,6 +88,7 @@ Result<Place> look_up(ports::Backend& backend, const ports::Credentials& who,
   if (!facts) return fail(facts.error());
   if (facts->type != ports::FileType::Directory) return fail(NtStatus::ObjectPathNotFound);
   place.path = join_path((*directory)->located_path(), last_component(path));
+  place.parent = facts->key;
   return place;
 }
 
@@ -107,6 +107,20 @@ SetInfoTask begin_replace(Request& request, FileKey key) {
   coherence::Body begin = coherence::BeginRename{};
   const coherence::Outcome outcome = co_await engine_submit(request, key, std::move(begin));
   co_return outcome.status;
+}
+
+/// Asks everybody who has something open below a directory to let it go: handles that are only
+/// cached are closed then, and the rest is in the way.
+/// Spec    [MS-FSA] 2.1.5.15.11: open files below a directory that is renamed
+SetInfoTask clear_below(Request& request, const Share* share, std::string path) {
+  const std::vector<FileKey> open =
+      co_await opens_below(request.server, request.executor(), share, std::move(path));
+  if (open.size() >= kOpensBelowMax) co_return NtStatus::AccessDenied;
+  for (const FileKey& key : open) {
+    const NtStatus gone = co_await begin_replace(request, key);
+    if (is_error(gone)) co_return gone == NtStatus::Cancelled ? gone : NtStatus::AccessDenied;
+  }
+  co_return NtStatus::Success;
 }
 
 bool is_below(std::string_view path, std::string_view directory) {
@@ -160,8 +174,10 @@ SetInfoTask set_rename(Request& request, FileOpen target, ByteView buffer, bool 
   const coherence::Outcome leave = co_await engine_submit(request, open->key, std::move(begin));
   if (is_error(leave.status)) co_return leave.status;
   if (const Status there = still_open(*open); !there) co_return there.error();
-  if (directory && server.open_files().any_below(share, refresh_path(*open))) {
-    co_return NtStatus::AccessDenied;
+  if (directory) {
+    const NtStatus clear = co_await clear_below(request, share, refresh_path(*open));
+    if (is_error(clear)) co_return clear;
+    if (const Status there = still_open(*open); !there) co_return there.error();
   }
 
   auto find = [share, who, path = wish->path] { return look_up(*share->backend, who, path); };
@@ -187,9 +203,12 @@ SetInfoTask set_rename(Request& request, FileOpen target, ByteView buffer, bool 
     if (const Status there = still_open(*open); !there) co_return there.error();
   }
 
-  if (server.open_files().open_for_delete(share, parent_of(from)) ||
-      server.open_files().open_for_delete(share, parent_of(to))) {
-    co_return NtStatus::SharingViolation;
+  if (!directory) {  // as smbd, which lets directories come
+    coherence::Body probe = coherence::ProbeNames{};
+    const coherence::Outcome names =
+        co_await engine_submit(server, request.executor(), place->parent, std::move(probe));
+    if (is_error(names.status)) co_return names.status;
+    if (const Status there = still_open(*open); !there) co_return there.error();
   }
   auto ticket = target.gate->admit(open->open_id, 0, 0, ports::IoGate::Access::Write);
   if (!ticket) co_return ticket.error();
@@ -203,7 +222,15 @@ SetInfoTask set_rename(Request& request, FileOpen target, ByteView buffer, bool 
   open->path = to;
   coherence::Body renamed = coherence::Renamed{open->open_id, to};
   co_await engine_submit(server, request.executor(), open->key, std::move(renamed));
+  co_await tell_renamed(server, request.executor(), open->key, to);
   server.notify().report_rename(share, from, to, directory);
+  if (listings_cached(server)) {
+    const LeaseKey key = parent_key_of(target.state().cache_asked);
+    for (const std::string& path : {from, to}) {
+      EntryChange change{share, path, who, open->client_guid, key};
+      co_await tell_parent(server, request.executor(), std::move(change));
+    }
+  }
   co_return NtStatus::Success;
 }
 
@@ -240,6 +267,9 @@ SetInfoTask set_link(Request& request, FileOpen target, ByteView buffer) {
   if (!done) co_return done.error();
   server.notify().report(share, place->path, wire::NotifyAction::Added,
                          wire::notify_filter::kFileName);
+  EntryChange change{share, place->path, who, open->client_guid,
+                     parent_key_of(target.state().cache_asked)};
+  co_await tell_parent(server, request.executor(), std::move(change));
   co_return NtStatus::Success;
 }
 

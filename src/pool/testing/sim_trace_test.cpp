@@ -24,9 +24,10 @@ std::string show(const coherence::Restrictions& what) {
 }
 
 std::string show(const coherence::Body& body) {
-  const char* const names[] = {"Open",  "Close",     "Unlinked",    "Lock",    "Cancel",
-                               "Ack",   "SetDelete", "BeginRename", "Renamed", "Modify",
-                               "Known", "Assert",    "Tick",        "NodeGone"};
+  const char* const names[] = {
+      "Open",        "Close",   "Unlinked",   "Lock",    "Cancel",       "Ack",       "SetDelete",
+      "BeginRename", "Renamed", "Modify",     "Known",   "Assert",       "Tick",      "NodeGone",
+      "Detach",      "Reclaim", "UpdateKept", "Restore", "ChildChanged", "ProbeNames"};
   std::string text = names[body.index()];
   if (const auto* it = std::get_if<coherence::Open>(&body)) {
     text += fmt::format(" {:x} access {:x} share {} cache {}/{}", it->open.raw(), it->access,
