@@ -412,6 +412,9 @@ TEST(Lease, IsGrantedSharedByItsKeyAndBroken_3_3_4_7) {
                 .status(),
             NtStatus::InvalidParameter)
       << "3.3.5.9.8: the key belongs to another file";
+  EXPECT_EQ(one.open({.name = u"other", .disposition = CreateDisposition::Open}).status(),
+            NtStatus::ObjectNameNotFound)
+      << "which was not made";
 
   wire::CreateRequest create;
   create.name = u"f";

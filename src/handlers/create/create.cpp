@@ -159,6 +159,18 @@ Status decide_access(Making& making) {
   return {};
 }
 
+/// Whether the lease key asked for names a file already, where this CREATE would make a new one.
+runtime::Task<bool> key_is_taken(Request& request, const Making& making) {
+  Server& server = request.server;
+  const ClientGuid client = request.channel->facts().client_guid;
+  if (making.asks.cache.kind != coherence::CacheKind::Lease) co_return false;
+  if (server.leases().find(client, making.asks.cache.key)) co_return true;
+  if (!client_elsewhere(server, client)) co_return false;
+  const std::vector<LeasePlace> places =
+      co_await lease_elsewhere(server, request.executor(), client, making.asks.cache.key);
+  co_return !places.empty();
+}
+
 /// Finds the file, or makes it. Sets everything up to `created`.
 runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
   making.created = false;
@@ -181,6 +193,8 @@ runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
         (making.body.create_options & o::kDeleteOnClose) != 0) {
       co_return NtStatus::CannotDelete;
     }
+    // 3.3.5.9.8 looks at the key while the path is validated: no file is made for nothing.
+    if (co_await key_is_taken(request, making)) co_return NtStatus::InvalidParameter;
     making.created = true;
     // What is asked must be grantable before there is a file.
     if (const Status good = decide_access(making); !good) co_return good.error();
