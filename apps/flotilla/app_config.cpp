@@ -42,6 +42,20 @@ void read_dialect(TomlTable& table, std::string_view key, std::uint16_t& into) {
   table.bad(*table.node(key), key, "\"2.0.2\", \"2.1\", \"3.0\", \"3.0.2\" or \"3.1.1\"");
 }
 
+/// File mode bits as people write them: a text of octal digits.
+void read_mode(TomlTable& table, std::string_view key, std::uint32_t& into) {
+  std::string text;
+  table.text(key, text);
+  if (text.empty()) return;
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 8);
+  if (error == std::errc{} && end == text.data() + text.size() && value <= 07777) {
+    into = value;
+  } else {
+    table.bad(*table.node(key), key, "octal digits up to 7777, as in \"0664\"");
+  }
+}
+
 void read_encryption(TomlTable& table, ports::EncryptionMode& into) {
   static constexpr std::string_view kModes[] = {"off", "enabled", "desired", "required"};
   std::string text;
@@ -143,6 +157,17 @@ ports::ShareConfig read_share(TomlTable table, const toml::node& at) {
   table.flag("continuous_availability", share.continuous_availability);
   table.flag("compression", share.compression);
   table.texts("valid_users", share.valid_users);
+  table.texts("invalid_users", share.invalid_users);
+  table.texts("read_list", share.read_list);
+  table.texts("write_list", share.write_list);
+  table.text("force_user", share.force_user);
+  table.text("force_group", share.force_group);
+  read_mode(table, "create_mask", share.create_mask);
+  read_mode(table, "directory_mask", share.directory_mask);
+  read_mode(table, "force_create_mode", share.force_create_mode);
+  read_mode(table, "force_directory_mode", share.force_directory_mode);
+  table.texts("hide_files", share.hide_files);
+  table.texts("veto_files", share.veto_files);
   table.text("volume", share.volume);
   read_encryption(table, share.encryption);
   if (share.name.empty()) table.bad(at, "name", "the share's name");

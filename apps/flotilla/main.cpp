@@ -1,8 +1,11 @@
 // The program: reads flags and configuration, runs one verb.
 #include <CLI/CLI.hpp>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 
 #include "flotilla/commands.hpp"
+#include "flotilla/import/import.hpp"
 
 namespace {
 
@@ -58,6 +61,29 @@ int run_config_check(const std::string& file) {
   return 0;
 }
 
+/// The new file to `to` ("-": standard output), what it does not say to standard error.
+int run_config_import(const std::string& from, const std::string& to) {
+  std::ifstream file(from, std::ios::binary);
+  if (!file) return fail(from + ": cannot be read");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const flotilla::app::Imported made = flotilla::app::import_smb_conf(text);
+  if (to == "-") {
+    std::cout << made.toml;
+  } else {
+    std::ofstream out(to, std::ios::binary | std::ios_base::noreplace);
+    if (!out) return fail(to + ": cannot be made, or is there already");
+    out << made.toml;
+    if (!out.flush()) return fail(to + ": cannot be written");
+  }
+  for (const flotilla::app::ImportRemark& remark : made.remarks) {
+    std::cerr << from << ':' << remark.line << ": "
+              << (remark.section.empty() ? "" : "[" + remark.section + "] ") << remark.what << '\n';
+  }
+  std::cerr << from << ": " << made.shares << " share(s), " << made.remarks.size()
+            << " line(s) to look at\n";
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -108,6 +134,14 @@ int main(int argc, char** argv) {
   CLI::App* const config_check = config->add_subcommand("check", "say what is wrong with it");
   config_check->add_option("file", checked_file, "default " + checked_file);
   config_check->callback([&] { result = run_config_check(checked_file); });
+
+  std::string samba_file = "/etc/samba/smb.conf";
+  std::string imported_file = "-";
+  CLI::App* const config_import =
+      config->add_subcommand("import", "make one from Samba's smb.conf, and say what is lost");
+  config_import->add_option("file", samba_file, "default " + samba_file);
+  config_import->add_option("--output", imported_file, "a new file; default -: standard output");
+  config_import->callback([&] { result = run_config_import(samba_file, imported_file); });
 
   std::string status_config;
   std::string runtime_dir;

@@ -15,6 +15,7 @@
 #include "flotilla/commands.hpp"
 #include "flotilla/node.hpp"
 #include "flotilla/pool_node.hpp"
+#include "flotilla/share_accounts.hpp"
 #include "flotilla/status_document.hpp"
 #include "flotilla/system_ports.hpp"
 #include "handlers/orphans.hpp"
@@ -88,9 +89,17 @@ std::expected<std::unique_ptr<ports::Identity>, Message> make_identity(
 std::expected<std::vector<handlers::Share>, Message> open_shares(const AppConfig& config) {
   std::vector<handlers::Share> shares;
   for (const ports::ShareConfig& share : config.server.shares) {
-    auto backend = vfs::open_posix_backend({.path = share.path, .volume_override = share.volume});
+    auto backend = vfs::open_posix_backend(
+        {.path = share.path,
+         .volume_override = share.volume,
+         .file_mode = (0666 & share.create_mask) | share.force_create_mode,
+         .directory_mode = (0777 & share.directory_mask) | share.force_directory_mode,
+         .hide_files = share.hide_files,
+         .veto_files = share.veto_files});
     if (!backend) return std::unexpected("share \"" + share.name + "\": " + backend.error());
-    shares.push_back({.config = share, .backend = std::move(*backend)});
+    handlers::Share served{.config = share, .backend = std::move(*backend)};
+    if (auto found = find_accounts(share, served); !found) return std::unexpected(found.error());
+    shares.push_back(std::move(served));
   }
   return shares;
 }

@@ -66,19 +66,25 @@ Result<std::optional<wire::SecurityDescriptor>> stored_of(ports::BackendFile& fi
 Requester requester_of(Server& server, const session::Session& session, const Share& share) {
   const auto& credentials = static_cast<const SessionCredentials&>(*session.credentials);
   const ports::Token& token = *credentials.token;
-  Requester out{
-      credentials.kernel, {}, ports::IdMap::of_server_name(server.config().server_name), {}, {}};
-  std::uint32_t uid = token.uid;
-  std::uint32_t gid = token.gid;
-  std::vector<std::uint32_t> groups = token.groups;
+  Requester out{kernel_credentials(session, share),
+                {},
+                ports::IdMap::of_server_name(server.config().server_name),
+                {},
+                {}};
+  std::uint32_t uid = out.kernel.uid;
+  std::uint32_t gid = out.kernel.gid;
+  std::vector<std::uint32_t> groups = out.kernel.groups;
   if (out.kernel.use_share_owner && share.backend) {
     uid = share.backend->owner_uid();
     gid = share.backend->owner_gid();
     groups = {gid};
   }
   auto& sids = out.sids.sids;
-  sids.push_back(token.user_sid);
-  sids.insert(sids.end(), token.group_sids.begin(), token.group_sids.end());
+  if (!share.forced_user) sids.push_back(token.user_sid);
+  for (const wire::Sid& sid : token.group_sids) {
+    // Who acts as somebody else is not in its own groups, but in Everyone and its like.
+    if (!share.forced_user || sid.sub_authorities().size() == 1) sids.push_back(sid);
+  }
   out.owner = out.ids.user_sid(uid);
   out.group = out.ids.group_sid(gid);
   sids.push_back(out.owner);

@@ -57,11 +57,11 @@ runtime::Task<void> end_open(Server& server, runtime::Executor& executor,
   state.enumeration.reset();
   if (std::exchange(state.changed_data, false) && listings_cached(server)) {
     // Whoever closes it, here or on another node, does not know of it.
-    EntryChange change{state.share, open->path, kernel_credentials(*session), open->client_guid,
-                       parent_key_of(state.cache_asked)};
+    EntryChange change{state.share, open->path, kernel_credentials(*session, *state.share),
+                       open->client_guid, parent_key_of(state.cache_asked)};
     co_await tell_parent(server, executor, std::move(change));
   }
-  co_await server.durable().detach(open, kernel_credentials(*session), executor);
+  co_await server.durable().detach(open, kernel_credentials(*session, *state.share), executor);
 }
 
 runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const Share& share,
@@ -124,11 +124,13 @@ runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
     if (open->delete_on_close || state_of(*open).asked_deletion) {
       deleter = {open->client_guid, parent_key};
     }
-    co_await give_back(server, executor, *state_of(*open).share, kernel_credentials(*session),
-                       open->key, open->open_id, open->directory, deleter);
+    co_await give_back(server, executor, *state_of(*open).share,
+                       kernel_credentials(*session, *state_of(*open).share), open->key,
+                       open->open_id, open->directory, deleter);
     if (shows && listings_cached(server)) {
-      EntryChange change{state_of(*open).share, open->path, kernel_credentials(*session),
-                         open->client_guid, parent_key};
+      EntryChange change{state_of(*open).share, open->path,
+                         kernel_credentials(*session, *state_of(*open).share), open->client_guid,
+                         parent_key};
       co_await tell_parent(server, executor, std::move(change));
     }
     // The wish took effect with this close, though others may still have the directory open.
@@ -137,8 +139,9 @@ runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
     }
   }
   if (hold) {
-    co_await give_back(server, executor, *state_of(*open).share, kernel_credentials(*session),
-                       hold->key, hold->open, false);
+    co_await give_back(server, executor, *state_of(*open).share,
+                       kernel_credentials(*session, *state_of(*open).share), hold->key, hold->open,
+                       false);
   }
 }
 

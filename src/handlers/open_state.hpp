@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,7 +24,13 @@ namespace flotilla::handlers {
 struct SessionCredentials final : session::Attachment {
   std::shared_ptr<const ports::Token> token;
   ports::Credentials kernel;
+  /// On shares that force a user or a group: made when they are first asked for.
+  mutable std::map<const Share*, ports::Credentials> forced;
 };
+
+/// What kernel_credentials() says of a share that forces a user or a group.
+[[nodiscard]] const ports::Credentials& forced_credentials(const SessionCredentials& own,
+                                                           const Share& share);
 
 /// On session::Tree::state.
 struct TreeState final : session::Attachment {
@@ -107,8 +114,13 @@ struct OpenState final : session::Attachment {
   std::unique_ptr<ports::FileFacts> facts_answered;  ///< null where no replay can ask
 };
 
-[[nodiscard]] inline const ports::Credentials& kernel_credentials(const session::Session& session) {
-  return static_cast<const SessionCredentials&>(*session.credentials).kernel;
+/// Whom the session acts as on `share`. Thread: the session's executor; the result lives as long as
+/// the session is not authenticated anew.
+[[nodiscard]] inline const ports::Credentials& kernel_credentials(const session::Session& session,
+                                                                  const Share& share) {
+  const auto& own = static_cast<const SessionCredentials&>(*session.credentials);
+  if (!share.forced_user && !share.forced_group) return own.kernel;
+  return forced_credentials(own, share);
 }
 [[nodiscard]] inline const Share& share_of(const session::Tree& tree) {
   return *static_cast<const TreeState&>(*tree.state).share;

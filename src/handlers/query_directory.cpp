@@ -233,7 +233,7 @@ HandlerTask handle_query_directory(Request& request) {
   scan.directory = target->file;
   scan.directory_path = refresh_path(*open);
   scan.share = target->share;
-  scan.who = kernel_credentials(*request.session);
+  scan.who = kernel_credentials(*request.session, *target->share);
   scan.information_class = query.file_information_class;
   scan.single_entry = query.flags & flags::kReturnSingleEntry;
   scan.room_bytes = query.output_buffer_length;

@@ -20,7 +20,7 @@ class ReplyFrame {
   void seal_with(std::shared_ptr<SessionSealing> sealing) { sealing_ = std::move(sealing); }
   [[nodiscard]] const std::shared_ptr<SessionSealing>& sealing() const noexcept { return sealing_; }
   /// The frame that leaves next is compressed where that makes it smaller, but for its first
-  /// `plain_bytes`. Spec [MS-SMB2] 3.3.4.1.4 Encrypting the Message: compression comes before it
+  /// `plain_bytes`. Spec [MS-SMB2] 3.3.4.1.5 Compressing the Message
   void compress_from(std::size_t plain_bytes) noexcept { plain_bytes_ = plain_bytes; }
   /// Whether take() will take long: worth another thread.
   [[nodiscard]] bool compresses() const noexcept { return plain_bytes_ != 0; }

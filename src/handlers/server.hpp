@@ -4,8 +4,10 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +39,10 @@ struct Share {
   ports::ShareConfig config;
   std::shared_ptr<ports::Backend> backend;  ///< null for IPC$
   bool is_ipc = false;
+  /// config.force_user and .force_group, looked up.
+  std::optional<ports::Credentials> forced_user = std::nullopt;
+  std::optional<std::uint32_t> forced_group = std::nullopt;
+  std::map<std::string, std::uint32_t> gids = {};  ///< of the groups that config's lists name
 };
 
 /// One address that clients can reach this node by, for FSCTL_QUERY_NETWORK_INTERFACE_INFO.

@@ -7,6 +7,7 @@
 #include "handlers/open_state.hpp"
 #include "handlers/request.hpp"
 #include "handlers/session_channels.hpp"
+#include "handlers/share_users.hpp"
 #include "wire/smb2.hpp"
 #include "wire/utf16.hpp"
 
@@ -25,20 +26,6 @@ std::optional<std::string> share_name_of(std::u16string_view path) {
   auto text = wire::utf8_of(name);
   if (!text) return std::nullopt;
   return *std::move(text);
-}
-
-bool same_user(std::string_view listed, const ports::Token& token) {
-  const auto fold = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  const std::size_t slash = listed.find('\\');
-  const std::string_view name = slash == std::string_view::npos ? listed : listed.substr(slash + 1);
-  return std::ranges::equal(name, token.user_name, {}, fold, fold);
-}
-
-bool may_use(const Share& share, const ports::Token& token) {
-  if (share.config.valid_users.empty()) return !token.anonymous;
-  if (token.anonymous) return false;
-  return std::ranges::any_of(share.config.valid_users,
-                             [&](const std::string& user) { return same_user(user, token); });
 }
 
 }  // namespace
@@ -62,7 +49,7 @@ HandlerTask handle_tree_connect(Request& request) {
   }
   const auto& credentials = static_cast<const SessionCredentials&>(*request.session->credentials);
   if (!share->is_ipc && !may_use(*share, *credentials.token)) {
-    log::info("share {}: user {} is not among valid_users", share->config.name,
+    log::info("share {}: user {} may not use it (valid_users, invalid_users)", share->config.name,
               request.session->user_name);
     co_return NtStatus::AccessDenied;
   }
@@ -78,7 +65,7 @@ HandlerTask handle_tree_connect(Request& request) {
   tree->session = request.session->id;
   tree->share_name = share->config.name;
   tree->ipc = share->is_ipc;
-  tree->read_only = share->config.read_only;
+  tree->read_only = only_reads(*share, *credentials.token);
   tree->created = request.server.clock().wall();
   wire::TreeConnectResponse response;
   if (share->is_ipc) {
@@ -87,7 +74,7 @@ HandlerTask handle_tree_connect(Request& request) {
     tree->maximal_access = wire::access::kFileGenericRead | wire::access::kFileGenericWrite |
                            wire::access::kFileGenericExecute;
   } else {
-    const ports::Credentials who = credentials.kernel;
+    const ports::Credentials who = kernel_credentials(*request.session, *share);
     const std::shared_ptr<ports::Backend> backend = share->backend;
     auto call = [backend, who]() -> Result<Rights> {
       auto root = backend->locate(who, "");

@@ -66,7 +66,7 @@ HandlerTask handle_write(Request& request) {
   const std::optional<NtTime> set_time = target->state().user_set_write_time;
   delay_write_time(*target, request.server.clock().wall());
   auto call = [file = target->file, offset = write->offset, data = write->data, through, set_time,
-               who = set_time ? kernel_credentials(*request.session)
+               who = set_time ? kernel_credentials(*request.session, *target->share)
                               : ports::Credentials{}]() -> Status {
     if (const Status done = file->write(offset, data, through); !done) return done;
     return keep_write_time(*file, who, set_time);

@@ -27,8 +27,23 @@ struct ShareConfig {
   EncryptionMode encryption = EncryptionMode::Off;
   bool compression =
       false;  ///< clients are told to ask for compressed reads and to compress writes
-  std::vector<std::string> valid_users;  ///< empty: every authenticated user
-  std::string volume;                    ///< overrides the derived volume identity
+  // Users by name; "@name" is a group, whose members have Unix identities of their own.
+  std::vector<std::string> valid_users;    ///< empty: every authenticated user
+  std::vector<std::string> invalid_users;  ///< whoever is in here stays out
+  std::vector<std::string> read_list;      ///< may only read, whatever `read_only` says
+  std::vector<std::string> write_list;     ///< may write, whatever `read_only` and `read_list` say
+  /// The Unix user and group that everybody acts as on this share; empty: as themselves.
+  std::string force_user;
+  std::string force_group;
+  /// What new files and directories get of 0666 and 0777, and what they get in any case. A default
+  /// POSIX ACL of the parent wins over the first.
+  std::uint32_t create_mask = 0644;
+  std::uint32_t directory_mask = 0755;
+  std::uint32_t force_create_mode = 0;
+  std::uint32_t force_directory_mode = 0;
+  std::vector<std::string> hide_files;  ///< names with * and ?, shown as hidden
+  std::vector<std::string> veto_files;  ///< names with * and ?, that do not exist for clients
+  std::string volume;                   ///< overrides the derived volume identity
 };
 
 enum class SigningMode : std::uint8_t { Enabled, Required };

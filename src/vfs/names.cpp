@@ -1,5 +1,7 @@
 #include "vfs/names.hpp"
 
+#include <algorithm>
+
 #include <unicode/uchar.h>
 #include <xxhash.h>
 
@@ -123,6 +125,61 @@ std::string join(std::string_view parent, std::string_view name) {
   if (!parent.empty()) out.push_back('/');
   out.append(name);
   return out;
+}
+
+namespace {
+
+/// The bytes of the code point at `at`.
+std::size_t character_bytes(std::string_view text, std::size_t at) noexcept {
+  std::size_t end = at + 1;
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) ++end;
+  return end - at;
+}
+
+/// Both folded. Goes back to the last * only, so that it takes O(name * pattern).
+bool glob(std::string_view pattern, std::string_view name) noexcept {
+  std::size_t p = 0;
+  std::size_t n = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t after_star = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      after_star = n;
+    } else if (p < pattern.size() && pattern[p] == '?') {
+      ++p;
+      n += character_bytes(name, n);
+    } else if (p < pattern.size() && pattern[p] == name[n]) {
+      ++p;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++after_star;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+}  // namespace
+
+bool matches_any(const std::vector<std::string>& patterns, std::string_view name) {
+  if (patterns.empty()) return false;
+  const std::string folded = fold(name);
+  return std::ranges::any_of(
+      patterns, [&](const std::string& pattern) { return glob(fold(pattern), folded); });
+}
+
+bool component_matches(const std::vector<std::string>& patterns, std::string_view path) {
+  if (patterns.empty()) return false;
+  while (!path.empty()) {
+    const std::size_t slash = path.find('/');
+    if (matches_any(patterns, path.substr(0, slash))) return true;
+    if (slash == std::string_view::npos) return false;
+    path.remove_prefix(slash + 1);
+  }
+  return false;
 }
 
 bool is_dot_file(std::string_view name) noexcept {

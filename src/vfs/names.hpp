@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 
@@ -35,6 +36,12 @@ struct SplitPath {
 
 /// `parent`/`name`, or `name` where `parent` is the root.
 [[nodiscard]] std::string join(std::string_view parent, std::string_view name);
+
+/// Whether one of `patterns` is `name`, without case: * is any text, ? one character.
+[[nodiscard]] bool matches_any(const std::vector<std::string>& patterns, std::string_view name);
+/// Whether it is so for one of the path's components.
+[[nodiscard]] bool component_matches(const std::vector<std::string>& patterns,
+                                     std::string_view path);
 
 /// A dot file: shown with FILE_ATTRIBUTE_HIDDEN, as Samba's `hide dot files` does by default.
 [[nodiscard]] bool is_dot_file(std::string_view name) noexcept;

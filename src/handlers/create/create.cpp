@@ -595,7 +595,7 @@ HandlerTask handle_create(Request& request) {
   if (name) making.name = *std::move(name);
   making.share = &share_of(*request.tree);
   making.backend = making.share->backend;
-  making.who = kernel_credentials(*request.session);
+  making.who = kernel_credentials(*request.session, *making.share);
   making.read_only_share = request.tree->read_only;
   if (making.asks.reconnect_v1 || making.asks.reconnect_v2) {
     co_return co_await reconnect(request, making);

@@ -86,7 +86,8 @@ HandlerTask handle_query_info(Request& request) {
     case wire::InfoType::File: {
       if (const Status may = may_query_file(*target, query); !may) co_return may.error();
       auto call = [file = target->file, c = query.file_info_class, share = target->share,
-                   who = kernel_credentials(*request.session)]() -> Result<FileData> {
+                   who =
+                       kernel_credentials(*request.session, *target->share)]() -> Result<FileData> {
         std::unique_ptr<ports::BackendFile> base;
         if (!file->stream().empty() && c == kStreamInformation) {
           const std::string& path = file->located_path();

@@ -138,7 +138,8 @@ SetInfoTask rename_stream(Request& request, FileOpen target, Wish wish) {
   if (wish.stream->empty()) co_return NtStatus::NotSupported;           // onto the unnamed one
   auto ticket = target.gate->admit(target.open->open_id, 0, 0, ports::IoGate::Access::Write);
   if (!ticket) co_return ticket.error();
-  auto call = [file = target.file, who = kernel_credentials(*request.session), to = *wish.stream,
+  auto call = [file = target.file, who = kernel_credentials(*request.session, *target.share),
+               to = *wish.stream,
                replace = wish.replace] { return file->rename_stream(who, to, replace); };
   const Status done =
       co_await offload(request.server, request.executor(), target.local, std::move(call));
@@ -167,7 +168,7 @@ SetInfoTask set_rename(Request& request, FileOpen target, ByteView buffer, bool 
   const bool directory = open->directory;
   Server& server = request.server;
   const Share* const share = target.share;
-  const ports::Credentials who = kernel_credentials(*request.session);
+  const ports::Credentials who = kernel_credentials(*request.session, *target.share);
 
   // Others' handle caching goes first; their opens below a directory stand in the way.
   coherence::Body begin = coherence::BeginRename{open->open_id, open->client_guid, open->lease_key};
@@ -243,7 +244,7 @@ SetInfoTask set_link(Request& request, FileOpen target, ByteView buffer) {
   if (request.tree->read_only) co_return NtStatus::AccessDenied;
   Server& server = request.server;
   const Share* const share = target.share;
-  const ports::Credentials who = kernel_credentials(*request.session);
+  const ports::Credentials who = kernel_credentials(*request.session, *target.share);
 
   auto find = [share, who, path = wish->path] { return look_up(*share->backend, who, path); };
   const auto place = co_await offload(server, request.executor(), target.local, std::move(find));

@@ -148,7 +148,10 @@ ports::FileFacts facts_of(Share& share, const FileKey& key, int fd, const char* 
     if (stored.attributes) attributes = *stored.attributes;
     if (stored.created) out.created = *stored.created;
   }
-  if (share.options.hide_dot_files && is_dot_file(shown_name)) attributes |= kAttributeHidden;
+  if ((share.options.hide_dot_files && is_dot_file(shown_name)) ||
+      matches_any(share.options.hide_files, shown_name)) {
+    attributes |= kAttributeHidden;
+  }
   // What the file is does not depend on what somebody stored about it.
   if (directory) {
     attributes |= kAttributeDirectory;

@@ -149,6 +149,11 @@ Result<std::unique_ptr<ports::BackendFile>> create_name(const SharePtr& share,
                      share->options.file_mode));
   }
   if (!fd) return fail_errno(During::Change);
+  // mkdir(2) takes no set-id bits, which a share may ask for all the same.
+  const std::uint32_t mode = share->options.directory_mode;
+  if (directory && (mode & (S_ISUID | S_ISGID)) != 0) {
+    (void)::chmod(ProcPath(fd.get()).c_str(), mode);
+  }
   share->indexes.changed(parent, place->parent_key, before, {}, place->wanted);
   struct statx st{};
   if (const Status ok = stat_of(fd.get(), "", st); !ok) return std::unexpected(ok.error());

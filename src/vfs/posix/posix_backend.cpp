@@ -42,6 +42,7 @@ class PosixBackendImpl final : public PosixBackend {
   Result<std::unique_ptr<ports::BackendFile>> locate(const ports::Credentials& who,
                                                      std::string_view path) override {
     if (const Status ok = check_path(path); !ok) return std::unexpected(ok.error());
+    if (vetoed(path)) return fail(NtStatus::ObjectNameNotFound);
     const ActAsUser user(*share_, who);
     if (!user.ok()) return fail(NtStatus::AccessDenied);
     auto found = resolve(*share_, path);
@@ -58,6 +59,7 @@ class PosixBackendImpl final : public PosixBackend {
                                                      std::string_view path, bool directory,
                                                      std::uint32_t attributes) override {
     if (const Status ok = check_path(path); !ok) return std::unexpected(ok.error());
+    if (vetoed(path)) return fail(NtStatus::AccessDenied);
     return create_name(share_, who, path, directory, attributes);
   }
 
@@ -75,6 +77,7 @@ class PosixBackendImpl final : public PosixBackend {
                 bool replace) override {
     if (const Status ok = check_path(from); !ok) return ok;
     if (const Status ok = check_path(to); !ok) return ok;
+    if (vetoed(to)) return fail(NtStatus::AccessDenied);
     return rename_name(*share_, who, from, to, replace);
   }
 
@@ -82,6 +85,7 @@ class PosixBackendImpl final : public PosixBackend {
               bool replace) override {
     if (const Status ok = check_path(from); !ok) return ok;
     if (const Status ok = check_path(to); !ok) return ok;
+    if (vetoed(to)) return fail(NtStatus::AccessDenied);
     return link_name(*share_, who, from, to, replace);
   }
 
@@ -124,6 +128,9 @@ class PosixBackendImpl final : public PosixBackend {
   }
 
  private:
+  [[nodiscard]] bool vetoed(std::string_view path) const {
+    return component_matches(share_->options.veto_files, path);
+  }
   Status remove_stream(const ports::Credentials& who, std::string_view path, std::string_view name,
                        const FileKey& key) {
     auto base = locate(who, path);

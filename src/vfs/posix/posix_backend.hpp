@@ -6,6 +6,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "ports/backend.hpp"
 
@@ -24,6 +25,8 @@ struct PosixOptions {
   std::uint32_t directory_mode = 0755;
   bool follow_links = true;
   bool hide_dot_files = true;
+  std::vector<std::string> hide_files = {};  ///< names with * and ?, without case: shown as hidden
+  std::vector<std::string> veto_files = {};  ///< neither shown nor found, nor may they be made
   std::size_t index_budget_bytes = std::size_t{64} << 20;
 };
 

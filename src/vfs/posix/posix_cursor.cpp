@@ -38,6 +38,7 @@ class PosixCursor final : public ports::DirectoryCursor {
         return last_;
       }
       if ((*raw)->name == "." || (*raw)->name == ".." || !valid_utf8((*raw)->name)) continue;
+      if (matches_any(share_->options.veto_files, (*raw)->name)) continue;
       last_ = describe(**raw);
       if (last_) return last_;
     }

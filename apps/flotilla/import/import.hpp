@@ -1,0 +1,28 @@
+// From Samba's configuration to ours. Pure: text in, text out.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flotilla::app {
+
+/// A line of smb.conf that the new file does not say, or says in another way.
+struct ImportRemark {
+  std::size_t line = 0;
+  std::string section;
+  std::string what;  ///< "KEY = VALUE: why, and what to do instead"
+};
+
+struct Imported {
+  std::string toml;                   ///< load_config() reads it; check() asks for its directories
+  std::vector<ImportRemark> remarks;  ///< by line
+  std::size_t shares = 0;
+};
+
+/// Total. A key that cannot be carried over gives exactly one remark; one whose value is what
+/// Flotilla does anyway gives none. What a [global] section says of shares goes to every share.
+/// Later values win, as in Samba.
+[[nodiscard]] Imported import_smb_conf(std::string_view text);
+
+}  // namespace flotilla::app

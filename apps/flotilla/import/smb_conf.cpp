@@ -1,0 +1,136 @@
+#include "flotilla/import/smb_conf.hpp"
+
+#include <algorithm>
+
+namespace flotilla::app {
+namespace {
+
+bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+std::string_view trimmed(std::string_view text) noexcept {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+/// One logical line: a backslash at the end of a physical one joins the next.
+class Lines {
+ public:
+  explicit Lines(std::string_view text) : rest_(text) {}
+  [[nodiscard]] bool next(std::string& line) {
+    line.clear();
+    if (rest_.empty()) return false;
+    first_ = number_ + 1;
+    for (bool more = true; more && !rest_.empty();) {
+      const std::size_t end = rest_.find('\n');
+      std::string_view part = rest_.substr(0, end);
+      rest_ = end == std::string_view::npos ? std::string_view{} : rest_.substr(end + 1);
+      ++number_;
+      if (part.ends_with('\r')) part.remove_suffix(1);
+      const std::string_view begin = trimmed(part);
+      const bool comment = line.empty() && (begin.starts_with('#') || begin.starts_with(';'));
+      more = !comment && part.ends_with('\\');
+      if (more) part.remove_suffix(1);
+      line += part;
+    }
+    return true;
+  }
+  [[nodiscard]] std::size_t number() const noexcept { return first_; }
+
+ private:
+  std::string_view rest_;
+  std::size_t number_ = 0;
+  std::size_t first_ = 0;
+};
+
+SmbConfSection& section_of(SmbConf& conf, std::string_view name, std::size_t line) {
+  for (SmbConfSection& section : conf.sections) {
+    if (section.is(name)) return section;
+  }
+  conf.sections.push_back({line, std::string(name), {}});
+  return conf.sections.back();
+}
+
+}  // namespace
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+  }
+  return out;
+}
+
+bool SmbConfSection::is(std::string_view other) const { return lower(name) == lower(other); }
+
+SmbConf parse_smb_conf(std::string_view text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  SmbConf conf;
+  std::string current = "global";
+  Lines lines(text);
+  for (std::string whole; lines.next(whole);) {
+    const std::string_view line = trimmed(whole);
+    if (line.empty() || line.front() == '#' || line.front() == ';') continue;
+    if (line.front() == '[') {
+      const std::size_t end = line.find(']');
+      const std::string_view name = trimmed(line.substr(1, end - 1));
+      if (end == std::string_view::npos || name.empty()) {
+        conf.faults.push_back({lines.number(), "a section without its name or its ]"});
+        continue;
+      }
+      current = name;
+      (void)section_of(conf, current, lines.number());
+      continue;
+    }
+    const std::size_t equals = line.find('=');
+    const std::string_view shown = trimmed(line.substr(0, equals));
+    if (equals == std::string_view::npos || shown.empty()) {
+      conf.faults.push_back({lines.number(), "neither a section nor KEY = VALUE"});
+      continue;
+    }
+    std::string key = lower(shown);
+    std::erase_if(key, is_space);
+    section_of(conf, current, lines.number())
+        .entries.push_back({lines.number(), std::move(key), std::string(shown),
+                            std::string(trimmed(line.substr(equals + 1)))});
+  }
+  return conf;
+}
+
+std::vector<std::string> list_of(std::string_view value) {
+  std::vector<std::string> out;
+  while (!value.empty()) {
+    if (is_space(value.front()) || value.front() == ',' || value.front() == ';') {
+      value.remove_prefix(1);
+      continue;
+    }
+    // A quote may begin inside, as in +"domain users".
+    std::string item;
+    bool quoted = false;
+    while (!value.empty()) {
+      const char c = value.front();
+      if (!quoted && (is_space(c) || c == ',' || c == ';')) break;
+      if (c == '"') {
+        quoted = !quoted;
+      } else {
+        item += c;
+      }
+      value.remove_prefix(1);
+    }
+    if (!item.empty()) out.push_back(std::move(item));
+  }
+  return out;
+}
+
+std::vector<std::string> slash_list_of(std::string_view value) {
+  std::vector<std::string> out;
+  while (!value.empty()) {
+    const std::size_t slash = value.find('/');
+    if (const std::string_view item = value.substr(0, slash); !item.empty()) out.emplace_back(item);
+    if (slash == std::string_view::npos) break;
+    value.remove_prefix(slash + 1);
+  }
+  return out;
+}
+
+}  // namespace flotilla::app
