@@ -1,6 +1,7 @@
 // All SMB2 messages and what they carry: the first byte picks the decoder.
 #include <algorithm>
 
+#include "wire/dfs.hpp"
 #include "wire_fuzz_common.hpp"
 
 using namespace flotilla;
@@ -23,7 +24,7 @@ void packet(ByteView input) {
 
 void list_decoders(std::size_t choice, ByteView input) {
   Bytes again;
-  switch (choice % 5) {
+  switch (choice % 6) {
     case 0:
       return packet(input);
     case 1:
@@ -42,6 +43,12 @@ void list_decoders(std::size_t choice, ByteView input) {
       if (const auto list = decode_network_interfaces(input)) {
         encode_network_interfaces(*list, again);
         FLOTILLA_CHECK(decode_network_interfaces(again).value() == *list);
+      }
+      return;
+    case 4:
+      if (const auto referral = decode_dfs_referral(input)) {
+        encode_dfs_referral(*referral, 3, again);
+        FLOTILLA_CHECK(decode_dfs_referral(again)->targets == referral->targets);
       }
       return;
     default:

@@ -86,6 +86,8 @@ void read_server(TomlTable table, AppConfig& config) {
   }
   read_encryption(table, server.encryption);
   table.flag("compression", server.compression);
+  table.flag("macos", server.macos);
+  table.flag("posix", server.posix);
   table.flag("multichannel", server.multichannel);
   table.flag("change_notify", server.change_notify);
   table.number("credits_max", server.credits_max, 32, 65535);
@@ -156,6 +158,12 @@ ports::ShareConfig read_share(TomlTable table, const toml::node& at) {
   table.flag("hidden", share.hidden);
   table.flag("continuous_availability", share.continuous_availability);
   table.flag("compression", share.compression);
+  table.texts("dfs_referral", share.dfs_referral);
+  for (const std::string& target : share.dfs_referral) {
+    if (!target.starts_with("\\\\") || target.find('\\', 2) == std::string::npos) {
+      table.bad(*table.node("dfs_referral"), "dfs_referral", "'\\\\server\\share'");
+    }
+  }
   table.texts("valid_users", share.valid_users);
   table.texts("invalid_users", share.invalid_users);
   table.texts("read_list", share.read_list);
@@ -171,7 +179,8 @@ ports::ShareConfig read_share(TomlTable table, const toml::node& at) {
   table.text("volume", share.volume);
   read_encryption(table, share.encryption);
   if (share.name.empty()) table.bad(at, "name", "the share's name");
-  if (share.path.empty()) table.bad(at, "path", "the directory to share");
+  if (share.path.empty() && share.dfs_referral.empty())
+    table.bad(at, "path", "the directory to share");
   table.finish();
   return share;
 }
@@ -332,6 +341,7 @@ std::expected<void, Message> check(const AppConfig& config) {
       return std::unexpected("share \"" + share.name +
                              "\" requires encryption, which [server] encryption = \"off\" forbids");
     }
+    if (share.path.empty()) continue;  // it is elsewhere
     std::error_code error;
     if (!std::filesystem::is_directory(share.path, error)) {
       return std::unexpected("share \"" + share.name + "\": expected a directory at " + share.path +

@@ -89,6 +89,10 @@ std::expected<std::unique_ptr<ports::Identity>, Message> make_identity(
 std::expected<std::vector<handlers::Share>, Message> open_shares(const AppConfig& config) {
   std::vector<handlers::Share> shares;
   for (const ports::ShareConfig& share : config.server.shares) {
+    if (share.path.empty()) {  // a referral
+      shares.push_back({.config = share, .backend = nullptr});
+      continue;
+    }
     auto backend = vfs::open_posix_backend(
         {.path = share.path,
          .volume_override = share.volume,

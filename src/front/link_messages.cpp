@@ -174,6 +174,7 @@ Bytes encode_facts(const ports::ConnectionFacts& facts) {
   writer.u16(facts.cipher);
   put_list(writer, facts.compression);
   writer.u8(facts.compression_chained ? 1 : 0);
+  writer.u8(facts.posix ? 1 : 0);
   put(writer, facts.preauth_hash);
   put_text(writer, facts.peer_address);
   put_text(writer, facts.local_address);
@@ -198,6 +199,7 @@ std::expected<ports::ConnectionFacts, std::string> decode_facts(ByteView bytes) 
   facts.cipher = reader.u16();
   facts.compression = take_list(reader);
   facts.compression_chained = reader.u8() != 0;
+  facts.posix = reader.u8() != 0;
   facts.preauth_hash = reader.array<64>();
   facts.peer_address = take_text(reader);
   facts.local_address = take_text(reader);

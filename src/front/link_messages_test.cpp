@@ -24,6 +24,7 @@ ports::ConnectionFacts some_facts() {
   facts.cipher = 2;
   facts.compression = {1};
   facts.compression_chained = true;
+  facts.posix = true;
   facts.preauth_hash.fill(0xCD);
   facts.peer_address = "10.77.0.9:41234";
   facts.local_address = "10.77.0.100:445";
@@ -42,6 +43,7 @@ TEST(LinkFacts, EveryFieldComesBack) {
   EXPECT_EQ(back->extra_credits, 8192U);
   EXPECT_EQ(back->next_message_id, 2U);
   EXPECT_TRUE(back->compression_chained);
+  EXPECT_TRUE(back->posix);
 }
 
 TEST(LinkFacts, EveryCutAndEveryExtraByteIsAnError) {

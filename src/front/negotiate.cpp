@@ -158,6 +158,9 @@ std::uint32_t capabilities_for(Dialect dialect, std::uint32_t client,
   std::uint32_t ours = 0;
   if (dialect == Dialect::Smb202) return ours;
   if (in.config->leases) ours |= wire::capability::kLeasing;
+  if (std::ranges::any_of(in.config->shares,
+                          [](const auto& share) { return !share.dfs_referral.empty(); }))
+    ours |= wire::capability::kDfs;
   ours |= wire::capability::kLargeMtu;
   if (dialect == Dialect::Smb210 || dialect == Dialect::Smb2Wildcard) return ours;
   if (in.config->leases) ours |= client & wire::capability::kDirectoryLeasing;

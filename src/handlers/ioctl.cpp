@@ -5,6 +5,7 @@
 
 #include "handlers/channel.hpp"
 #include "handlers/copychunk.hpp"
+#include "handlers/dfs.hpp"
 #include "handlers/directory_change.hpp"
 #include "handlers/durable/durable_opens.hpp"
 #include "handlers/engine_call.hpp"
@@ -97,13 +98,29 @@ NtStatus pipe_wait(Request& request, const wire::IoctlRequest& ioctl) {
   return send(request, ioctl, {});
 }
 
+/// [MS-SMB2] 3.3.5.15.2 Handling a DFS Referral Information Request
+NtStatus dfs_referral(Request& request, const wire::IoctlRequest& ioctl) {
+  const auto asked = wire::decode<wire::DfsReferralRequest>(ioctl.input);
+  if (!asked) return NtStatus::InvalidParameter;
+  const auto referral = refer(request.server, asked->request_file_name);
+  if (!referral) return referral.error();
+  if (asked->max_referral_level < 3) return NtStatus::NotSupported;  // Windows 2000 and before
+  Bytes output;
+  wire::encode_dfs_referral(*referral, std::min<std::uint16_t>(asked->max_referral_level, 4),
+                            output);
+  if (output.size() > ioctl.max_output_response) return NtStatus::BufferOverflow;
+  return send(request, ioctl, output);
+}
+
 /// Control codes that name no file ([MS-SMB2] 3.3.5.15).
 std::optional<NtStatus> without_file(Request& request, const wire::IoctlRequest& ioctl) {
   const bool names_none = ioctl.file_id == kRelatedFileId;
   switch (ioctl.ctl_code) {
     case fsctl::kDfsGetReferrals:
+      if (!names_none) return NtStatus::InvalidParameter;
+      return dfs_referral(request, ioctl);
     case fsctl::kDfsGetReferralsEx:
-      return NtStatus::FsDriverRequired;  // [MS-SMB2] 3.3.5.15.2: this server is no DFS server
+      return NtStatus::FsDriverRequired;  // sites mean nothing here: the client asks without them
     case fsctl::kValidateNegotiateInfo:
       if (!names_none) return NtStatus::InvalidParameter;
       return validate_negotiate(request, ioctl);

@@ -35,6 +35,7 @@ struct SessionCredentials final : session::Attachment {
 /// On session::Tree::state.
 struct TreeState final : session::Attachment {
   const Share* share = nullptr;  ///< lives as long as the Server
+  bool macos_listings = false;   ///< its client asked for what handlers/macos.hpp adds to them
 };
 
 class Pipe;      // handlers/pipe.hpp: an open named pipe of IPC$

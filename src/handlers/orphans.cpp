@@ -26,7 +26,7 @@ Status remove_name(ports::Backend& backend, const std::string& path, const FileK
 /// volume: the key decides, since a backend removes only a name that is still this file's.
 bool remove_from_its_share(Server& server, const FileKey& key, const std::string& path) {
   for (const Share& share : server.shares()) {
-    if (share.backend->volume_id() != key.volume) continue;
+    if (!share.backend || share.backend->volume_id() != key.volume) continue;
     // Asked as late as possible: after a hang the name may be somebody else's file.
     if (!server.engine().serving()) return false;
     bool directory = false;

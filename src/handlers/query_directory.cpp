@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "handlers/file_call.hpp"
+#include "handlers/macos.hpp"
 #include "handlers/share_path.hpp"
 #include "handlers/wildcard.hpp"
 #include "ports/short_name.hpp"
@@ -49,6 +50,7 @@ struct Scan {
   wire::FileInformationClass information_class{};
   bool single_entry = false;
   std::uint32_t room_bytes = 0;
+  std::optional<Requester> macos;         ///< set where each entry tells what it wants
   const OpenFiles* open_files = nullptr;  ///< the server's, which outlives the blocking pool
   NtTime now;
 };
@@ -109,6 +111,11 @@ wire::DirectoryEntry wire_entry(const ports::DirectoryEntry& entry, std::u16stri
   return out;
 }
 
+/// "." and ".." are the directory itself: nobody is told what is above.
+std::string entry_path(const std::string& directory, const std::string& name) {
+  return name == "." || name == ".." ? directory : join_path(directory, name);
+}
+
 /// Reads on from the cursor into a buffer of the client's size. Blocks.
 Scanned run(Scan scan) {
   Scanned result;
@@ -145,6 +152,10 @@ Scanned run(Scan scan) {
       place.cursor->unread();
       if (writer.count() == 0) result.status = NtStatus::InfoLengthMismatch;
       break;
+    }
+    if (scan.macos) {
+      writer.overlay(mac_listing(*scan.share->backend, *scan.macos,
+                                 entry_path(scan.directory_path, (*entry)->name)));
     }
     if (scan.single_entry) break;
   }
@@ -235,11 +246,16 @@ HandlerTask handle_query_directory(Request& request) {
   scan.share = target->share;
   scan.who = kernel_credentials(*request.session, *target->share);
   scan.information_class = query.file_information_class;
+  if (static_cast<const TreeState&>(*request.tree->state).macos_listings &&
+      scan.information_class == wire::FileInformationClass::FileIdBothDirectoryInformation) {
+    scan.macos = requester_of(request.server, *request.session, *target->share);
+  }
   scan.single_entry = query.flags & flags::kReturnSingleEntry;
   scan.room_bytes = query.output_buffer_length;
   scan.open_files = &request.server.open_files();
   scan.now = request.server.clock().wall();
-  const bool in_place = target->local && query.output_buffer_length <= kInlineBytesMax;
+  const bool in_place =
+      target->local && !scan.macos && query.output_buffer_length <= kInlineBytesMax;
   auto call = [scan = std::move(scan)]() mutable { return run(std::move(scan)); };
   Scanned scanned = co_await offload(request.server, request.executor(), in_place, std::move(call));
   // A CLOSE sent right behind may have come in between: what was read is answered all the same.

@@ -53,6 +53,12 @@ HandlerTask handle_tree_connect(Request& request) {
               request.session->user_name);
     co_return NtStatus::AccessDenied;
   }
+  if (!share->is_ipc && !share->backend) {
+    // Only a referral: a client that follows those does not come here.
+    log::info("share {} is elsewhere (dfs_referral), and {} did not ask where", share->config.name,
+              request.session->user_name);
+    co_return NtStatus::BadNetworkName;
+  }
   const ports::EncryptionMode sealing = share->config.encryption;
   const bool can_seal = channels_of(*request.session).sealing != nullptr;
   if (sealing == ports::EncryptionMode::Required && !can_seal) {
@@ -104,6 +110,10 @@ HandlerTask handle_tree_connect(Request& request) {
   if (share->config.continuous_availability &&
       (request.channel->facts().server_capabilities & wire::capability::kPersistentHandles) != 0) {
     response.capabilities |= wire::share_capability::kContinuousAvailability;
+  }
+  if (!share->config.dfs_referral.empty()) {
+    response.share_flags |= wire::share_flags::kDfs | wire::share_flags::kDfsRoot;
+    response.capabilities |= wire::share_capability::kDfs;
   }
   auto state = std::make_unique<TreeState>();
   state->share = share;

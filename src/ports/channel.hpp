@@ -31,6 +31,7 @@ struct ConnectionFacts {
   std::uint16_t cipher = 0;                    ///< 0 none
   std::vector<std::uint16_t> compression;
   bool compression_chained = false;
+  bool posix = false;                           ///< the POSIX extensions were agreed on
   std::array<std::uint8_t, 64> preauth_hash{};  ///< after the NEGOTIATE response
   std::string peer_address;                     ///< "10.77.0.9:41234"
   std::string local_address;                    ///< what the client connected to

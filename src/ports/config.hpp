@@ -43,7 +43,9 @@ struct ShareConfig {
   std::uint32_t force_directory_mode = 0;
   std::vector<std::string> hide_files;  ///< names with * and ?, shown as hidden
   std::vector<std::string> veto_files;  ///< names with * and ?, that do not exist for clients
-  std::string volume;                   ///< overrides the derived volume identity
+  /// "\\server\share": clients that know DFS are sent there. With one, `path` may be empty.
+  std::vector<std::string> dfs_referral;
+  std::string volume;  ///< overrides the derived volume identity
 };
 
 enum class SigningMode : std::uint8_t { Enabled, Required };
@@ -57,9 +59,11 @@ struct ServerConfig {
   std::uint16_t dialect_max = 0x0311;
   SigningMode signing = SigningMode::Required;
   EncryptionMode encryption = EncryptionMode::Enabled;
-  bool compression = true;    ///< negotiated with clients that offer it; used where they ask for it
-  bool multichannel = true;   ///< sessions may be bound to further connections
-  bool change_notify = true;  ///< false: CHANGE_NOTIFY is NotImplemented
+  bool compression = true;  ///< negotiated with clients that offer it; used where they ask for it
+  bool macos = true;        ///< the AAPL create context is answered
+  bool posix = true;  ///< the POSIX extensions of SMB 3.1.1 are negotiated with clients that offer
+  bool multichannel = true;          ///< sessions may be bound to further connections
+  bool change_notify = true;         ///< false: CHANGE_NOTIFY is NotImplemented
   std::uint32_t credits_max = 8192;  ///< per connection
   std::uint32_t transaction_bytes_max = 8U
                                         << 20;  ///< MaxTransact/Read/WriteSize (64 KiB for 2.0.2)

@@ -8,6 +8,7 @@
 
 #include "wire/dcerpc.hpp"
 #include "wire/fscc.hpp"
+#include "wire/macos.hpp"
 #include "wire/smb2.hpp"
 
 namespace flotilla::wire {
@@ -52,8 +53,8 @@ using PayloadTypes = TypeList<
     SrvRequestResumeKeyResponse, SrvSnapshotArray, NetworkResiliencyRequest, PipeWaitRequest,
     ReparseDataBuffer, SymbolicLinkReparseDataBuffer, FileZeroDataInformation, FileAllocatedRange,
     FileSetSparseBuffer, CompressionFormat, DuplicateExtentsData, FileObjectIdBuffer, FileLevelTrim,
-    DfsReferralRequest, SymbolicLinkErrorResponse, BufferTooSmallErrorData, Smb2Header,
-    TransformHeader, CompressionTransformHeader>;
+    DfsReferralRequest, MacServerQuery, MacServerAnswer, SymbolicLinkErrorResponse,
+    BufferTooSmallErrorData, Smb2Header, TransformHeader, CompressionTransformHeader>;
 
 /// [MS-FSCC].
 using FsccTypes =

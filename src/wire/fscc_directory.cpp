@@ -1,6 +1,8 @@
 // Chained lists: directory entries, change notifications, streams, extended attributes.
 #include "wire/fscc_directory.hpp"
 
+#include <algorithm>
+
 #include "wire/fields.hpp"
 #include "wire/fscc_file.hpp"
 
@@ -185,6 +187,18 @@ bool DirectoryWriter::append(const DirectoryEntry& entry) {
   visit_entry(e, entry, class_);
   ++count_;
   return true;
+}
+
+void DirectoryWriter::overlay(const MacListing& listing) noexcept {
+  constexpr std::size_t kEaSizeAt = 64;  // [MS-FSCC] 2.4.22 FileIdBothDirectoryInformation
+  constexpr std::size_t kShortNameLengthAt = 68;
+  constexpr std::size_t kShortNameAt = 70;
+  if (count_ == 0 || class_ != Class::FileIdBothDirectoryInformation) return;
+  std::uint8_t* const entry = out_.data() + last_;
+  store_le(entry + kEaSizeAt, listing.maximal_access);
+  store_le(entry + kShortNameLengthAt, std::uint16_t{24});
+  store_le(entry + kShortNameAt, listing.resource_fork_bytes);
+  std::ranges::copy(listing.finder_info, entry + kShortNameAt + 8);
 }
 
 Wire<std::vector<DirectoryEntry>> decode_directory(Class c, ByteView bytes) {

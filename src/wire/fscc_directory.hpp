@@ -32,6 +32,15 @@ struct DirectoryEntry {
   friend bool operator==(const DirectoryEntry&, const DirectoryEntry&) = default;
 };
 
+/// What a macOS client reads out of fields that mean nothing to it, in entries of
+/// FileIdBothDirectoryInformation: MaximalAccess for EaSize, and in the place of the short name the
+/// resource fork's size and the gist of the Finder's information.
+struct MacListing {
+  std::uint32_t maximal_access = 0;
+  std::uint64_t resource_fork_bytes = 0;
+  std::array<std::uint8_t, 16> finder_info{};
+};
+
 /// Whether QUERY_DIRECTORY knows this class (else InvalidInfoClass).
 [[nodiscard]] bool is_directory_class(FileInformationClass c) noexcept;
 /// Bytes in front of FileName.
@@ -48,6 +57,8 @@ class DirectoryWriter {
       : class_(c), begin_(out.size()), limit_bytes_(limit_bytes), out_(out) {}
   /// False, with nothing written, where the entry does not fit.
   [[nodiscard]] bool append(const DirectoryEntry& entry);
+  /// Into the entry that was appended last; `c` is FileIdBothDirectoryInformation.
+  void overlay(const MacListing& listing) noexcept;
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
   [[nodiscard]] std::size_t size_bytes() const noexcept { return out_.size() - begin_; }
 

@@ -152,5 +152,23 @@ TEST(WireHeader, CompressionChainKeepsItsPayloads) {
   }
 }
 
+TEST(WireDfs, AReferralComesBackFromBothVersions_MsDfsc_2_2_4) {
+  DfsReferral referral;
+  referral.dfs_path = u"\\here\\data";
+  referral.targets = {u"\\there\\data", u"\\elsewhere\\other"};
+  for (const std::uint16_t level : {std::uint16_t{3}, std::uint16_t{4}}) {
+    Bytes bytes;
+    encode_dfs_referral(referral, level, bytes);
+    EXPECT_EQ(load_le<std::uint16_t>(bytes.data()), 20) << "PathConsumed counts bytes";
+    const auto back = decode_dfs_referral(bytes);
+    ASSERT_TRUE(back.has_value());
+    EXPECT_EQ(back->dfs_path, referral.dfs_path);
+    EXPECT_EQ(back->targets, referral.targets);
+    for (std::size_t n = 0; n < bytes.size(); ++n) {
+      EXPECT_FALSE(decode_dfs_referral(ByteView(bytes).first(n)).has_value()) << n;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace flotilla::wire

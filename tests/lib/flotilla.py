@@ -45,6 +45,7 @@ class Server:
         self.share = os.path.join(self.dir, "share")
         os.mkdir(self.share)
         self.port = free_port()
+        self.host = "127.0.0.1"
         self.log = os.path.join(self.dir, "log")
         self.config = config
         self.share_config = share
@@ -68,12 +69,12 @@ class Server:
         path = os.path.join(self.dir, "flotilla.toml")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "serve", "--config", path, "--listen", "127.0.0.1:%d" % self.port] + self.extra,
+                [BINARY, "serve", "--config", path, "--listen", "%s:%d" % (self.host, self.port)] + self.extra,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         end = time.monotonic() + 60
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                socket.create_connection((self.host, self.port), 1).close()
                 return self
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > end:

@@ -158,7 +158,8 @@ class Importer {
       return leave_out(
           "its name has other than 80 characters at most, none of \" / \\ [ ] : | < > + = ; , * ?");
     }
-    if (made.served && !made.table.has("path")) return leave_out("it has no path");
+    if (made.served && !made.table.has("path") && !made.table.has("dfs_referral"))
+      return leave_out("it has no path");
     if (!made.served) return;
     ++out_.shares;
     if (!made.table.has("read_only")) made.table.set("read_only", "true");  // Samba's default
@@ -309,6 +310,8 @@ class Importer {
     } else if (key.target == "force_group") {
       if (entry.value.starts_with('+')) return remark(entry, "members alone cannot be meant here");
       share.table.set("force_group", quoted(entry.value));
+    } else if (key.target == "dfs_referral") {
+      referral(entry, share);
     } else if (key.target == "encryption") {
       encryption(entry, value, share);
     } else if (entry.key.starts_with("vfsobject")) {
@@ -316,6 +319,17 @@ class Importer {
     } else {
       roles(entry, value, share);
     }
+  }
+
+  /// "\\server\\share[,\\server\\share]", with one backslash or two.
+  void referral(const SmbConfEntry& entry, Share& share) {
+    std::vector<std::string> targets;
+    for (std::string target : list_of(entry.value)) {
+      target.erase(0, std::min(target.find_first_not_of('\\'), target.size()));
+      if (target.find('\\') == std::string::npos) return remark(entry, "is no \\\\server\\share");
+      targets.push_back("\\\\" + target);
+    }
+    if (!targets.empty()) share.table.set("dfs_referral", quoted(targets));
   }
 
   /// Keys whose only fitting value says nothing, and those that take a share away.

@@ -196,7 +196,7 @@ constexpr SambaKey kKeys[] = {
     {"fakeoplocks", Default, true, "", "no"},
     {"cscpolicy", Default, true, "", "manual"},
     {"msdfsroot", Default, true, "", "no"},
-    {"msdfsproxy", Refused, true, "", kNotYet},
+    {"msdfsproxy", Special, true, "dfs_referral", ""},
     {"hostmsdfs", Meaningless, false, "", ""},
     {"maxconnections", Refused, true, "", kNotYet},
     {"fstype", Default, true, "", "ntfs"},

@@ -1,5 +1,6 @@
 // The CREATE response with its contexts: [MS-SMB2] 2.2.14.
 #include "handlers/create/making.hpp"
+#include "handlers/macos.hpp"
 #include "handlers/open_link.hpp"
 
 namespace flotilla::handlers {
@@ -78,6 +79,7 @@ void append_response(Request& request, const Making& making, const session::Open
       contexts.add(wire::DurableHandleResponse{});
     }
   }
+  answer_macos(request, making.body, contexts);
   response.create_contexts = contexts.list();
   wire::encode(response, request.out);
 }

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""What clients of other makes ask for: macOS' AAPL context and listings, DFS referrals, a directory of 100,000 entries.
+/usr/bin/python3 (impacket's NTLM)."""
+import os
+import struct
+import sys
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import flotilla  # noqa: E402
+import raw_smb as smb  # noqa: E402
+
+ID_BOTH_DIRECTORY = 37
+ENTRIES = int(os.environ.get("FLOTILLA_ENTRIES", 100000))
+
+
+def context(name, data):
+    return struct.pack("<IHHHHI", 0, 16, len(name), 0, 24, len(data)) + name + b"\0" * (-len(name) % 8) + data
+
+
+def contexts_of(answer):
+    at, length = struct.unpack_from("<II", answer.raw, 64 + 80)
+    found = {}
+    while length:
+        following, name_at, name_size, _, data_at, data_size = struct.unpack_from("<IHHHHI", answer.raw, at)
+        found[answer.raw[at + name_at:at + name_at + name_size]] = answer.raw[at + data_at:at + data_at + data_size]
+        if not following:
+            break
+        at += following
+    return found
+
+
+def entries_of(answer):
+    """{name: the entry's bytes} of FileIdBothDirectoryInformation"""
+    at, size = struct.unpack_from("<HI", answer.raw, 64 + 2)
+    data, found, i = answer.raw[at:at + size], {}, 0
+    while True:
+        following, = struct.unpack_from("<I", data, i)
+        name_size, = struct.unpack_from("<I", data, i + 60)
+        found[data[i + 104:i + 104 + name_size].decode("utf-16le")] = data[i:i + 104]
+        if not following:
+            return found
+        i += following
+
+
+class MacOs(unittest.TestCase):
+    QUERY = struct.pack("<IIQQ", 1, 0, 7, 1)  # server query: all three answers; the client knows listings
+
+    def client(self, server):
+        raw = smb.client(server.port)
+        self.addCleanup(raw.close)
+        return raw
+
+    def test_the_context_and_listings(self):
+        with flotilla.Server() as server:
+            raw = self.client(server)
+            status, handle = raw.open("song", disposition=5)
+            self.assertEqual(status, smb.SUCCESS)
+            finder = b"TYPECREA" + b"\x40\x00" + bytes(14) + b"\x80\x01" + bytes(6)
+            for stream, data in (("song:AFP_AfpInfo", b"AFP\0" + struct.pack(">III", 0x10000, 0, 0) + finder + bytes(12)),
+                                 ("song:AFP_Resource", b"fork" * 100)):
+                status, fork = raw.open(stream, disposition=5)
+                self.assertEqual(status, smb.SUCCESS)
+                self.assertEqual(raw.status(smb.WRITE, smb.write_body(fork, 0, data)), smb.SUCCESS)
+                raw.status(smb.CLOSE, smb.close_body(fork))
+            plain = self.listing(raw)
+            self.assertNotEqual(plain["song"][68], 24)
+
+            answer = raw.request(smb.CREATE, smb.create_body("", access=0x120089, options=1,
+                                                             contexts=context(b"AAPL", self.QUERY)))
+            self.assertEqual(answer.status, smb.SUCCESS)
+            told = contexts_of(answer)[b"AAPL"]
+            command, _, asked, capabilities, volume, _, size = struct.unpack_from("<IIQQQII", told)
+            self.assertEqual((command, asked, capabilities & 1, volume), (1, 7, 1, 4))
+            self.assertEqual(told[40:40 + size].decode("utf-16le"), "Xserve")
+
+            entry = self.listing(raw)["song"]
+            access, short, fork_size = struct.unpack_from("<IHQ", entry, 64)
+            self.assertEqual((short, fork_size), (24, 400))
+            self.assertEqual(access & 0x120089, 0x120089)
+            self.assertEqual(entry[78:90], b"TYPECREA\x40\x00\x80\x01")
+            # Another connection's tree knows nothing of it.
+            self.assertNotEqual(self.listing(self.client(server))["song"][68], 24)
+
+    def listing(self, raw):
+        status, handle = raw.open("", access=0x120089, options=1)
+        self.assertEqual(status, smb.SUCCESS)
+        answer = raw.request(smb.QUERY_DIRECTORY, smb.query_directory_body(handle, info_class=ID_BOTH_DIRECTORY))
+        self.assertEqual(answer.status, smb.SUCCESS)
+        raw.status(smb.CLOSE, smb.close_body(handle))
+        return entries_of(answer)
+
+    def test_switched_off_and_malformed(self):
+        with flotilla.Server("macos = false") as server:
+            raw = self.client(server)
+            answer = raw.request(smb.CREATE, smb.create_body("", access=0x120089, options=1,
+                                                             contexts=context(b"AAPL", self.QUERY)))
+            self.assertEqual((answer.status, contexts_of(answer)), (smb.SUCCESS, {}))
+        with flotilla.Server() as server:
+            raw = self.client(server)
+            for query in (b"", self.QUERY[:20], b"\x02" + self.QUERY[1:]):
+                answer = raw.request(smb.CREATE, smb.create_body("", access=0x120089, options=1,
+                                                                 contexts=context(b"AAPL", query)))
+                self.assertEqual((answer.status, contexts_of(answer)), (smb.SUCCESS, {}))
+
+
+class Dfs(unittest.TestCase):
+    GET_REFERRALS = 0x00060194
+
+    def test_smbclient_follows_a_referral(self):
+        with flotilla.Server(share="# the share that is there") as there:
+            with open(os.path.join(there.share, "found"), "wb") as f:
+                f.write(b"it is here")
+            here = flotilla.Server(
+                share="[[share]]\nname = \"moved\"\ndfs_referral = ['\\\\127.0.0.1\\data']\n")
+            here.port, here.host = there.port, "127.0.0.2"
+            with here:
+                status, output = flotilla.smbclient("127.0.0.2", here.port, "ls", share="moved")
+                self.assertEqual(status, 0, output)
+                self.assertIn("found", output)
+                # The other share is where it was, and what is nowhere is nowhere.
+                self.assertNotIn("found", flotilla.smbclient("127.0.0.2", here.port, "ls")[1])
+                self.assertIn("BAD_NETWORK_NAME", flotilla.smbclient("127.0.0.2", here.port, "ls", share="nowhere")[1])
+                self.raw_referrals(here)
+
+    def raw_referrals(self, server):
+        raw = smb.client(server.port, share="IPC$", host=server.host)
+        self.addCleanup(raw.close)
+
+        def ask(path, level=4, output=4096):
+            request = struct.pack("<H", level) + (path + "\0").encode("utf-16le")
+            return raw.request(smb.IOCTL, smb.ioctl_body(smb.SAME_FILE, self.GET_REFERRALS, request, output))
+
+        answer = ask("\\127.0.0.2\\MOVED\\deep\\down")
+        self.assertEqual(answer.status, smb.SUCCESS)
+        consumed, count, _, version = struct.unpack_from("<HHIH", answer.body, 48)
+        self.assertEqual((consumed, count, version), (2 * len("\\127.0.0.2\\MOVED"), 1, 4))
+        self.assertEqual(struct.unpack_from("<H", ask("\\h\\moved", level=3).body, 48 + 8)[0], 3)
+        for path, level, output, status in (("\\h\\data", 4, 4096, 0xC0000225), ("\\h\\none", 4, 4096, 0xC0000225),
+                                            ("\\h", 4, 4096, 0xC0000225), ("h\\moved", 4, 4096, smb.INVALID_PARAMETER),
+                                            ("\\h\\moved", 2, 4096, smb.NOT_SUPPORTED),
+                                            ("\\h\\moved", 4, 20, smb.BUFFER_OVERFLOW)):
+            self.assertEqual(hex(ask(path, level, output).status), hex(status), path)
+
+    def test_without_referrals_it_is_no_dfs_server(self):
+        with flotilla.Server() as server:
+            raw = smb.client(server.port, share="IPC$")
+            request = struct.pack("<H", 4) + "\\h\\data\0".encode("utf-16le")
+            self.assertEqual(raw.status(smb.IOCTL, smb.ioctl_body(smb.SAME_FILE, self.GET_REFERRALS, request)), 0xC000019C)
+            raw.close()
+
+
+class LargeDirectory(unittest.TestCase):
+    def memory_kib(self, server):
+        with open("/proc/%d/status" % server.process.pid, encoding="ascii") as f:
+            return int(next(line for line in f if line.startswith("VmRSS")).split()[1])
+
+    def test_memory_does_not_grow_with_the_directory(self):
+        with flotilla.Server() as server:
+            for name in ("small", "large"):
+                os.mkdir(os.path.join(server.share, name))
+                for number in range(100 if name == "small" else ENTRIES):
+                    os.close(os.open(os.path.join(server.share, name, "entry-%06d" % number), os.O_CREAT | os.O_WRONLY))
+            raw = smb.client(server.port)
+            self.addCleanup(raw.close)
+            self.assertEqual(self.count(raw, server, "small")[0], 102)
+            before = self.memory_kib(server)
+            count, most = self.count(raw, server, "large")
+            self.assertEqual(count, ENTRIES + 2)
+            print("%d entries: %d KiB before, at most %d KiB" % (ENTRIES, before, most), flush=True)
+            self.assertLess(most - before, 4096)
+
+    def count(self, raw, server, name):
+        """(how many entries, the most memory seen)"""
+        status, handle = raw.open(name, access=0x120089, options=1)
+        self.assertEqual(status, smb.SUCCESS)
+        count, most = 0, 0
+        while True:
+            answer = raw.request(smb.QUERY_DIRECTORY, smb.query_directory_body(handle, info_class=ID_BOTH_DIRECTORY))
+            if answer.status == smb.NO_MORE_FILES:
+                raw.status(smb.CLOSE, smb.close_body(handle))
+                return count, most
+            self.assertEqual(answer.status, smb.SUCCESS)
+            count += len(entries_of(answer))
+            most = max(most, self.memory_kib(server))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
