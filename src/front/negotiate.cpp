@@ -10,6 +10,7 @@
 #include "crypto/preauth.hpp"
 #include "wire/error_response.hpp"
 #include "wire/negotiate.hpp"
+#include "wire/posix.hpp"
 #include "wire/smb2_header.hpp"
 
 namespace flotilla::front {
@@ -30,6 +31,7 @@ struct Choice {
   std::vector<std::uint16_t> compression;  ///< best first
   bool compression_context = false;
   bool compression_chained = false;
+  bool posix = false;
 };
 
 wire::Smb2Header response_header(const wire::Smb2Header& request, NtStatus status) {
@@ -137,6 +139,14 @@ NtStatus read_contexts(const wire::NegotiateRequest& request, bool encryption, b
     const NtStatus status = choose_compression(context->data, choice);
     if (status != NtStatus::Success) return status;
   }
+  if (const auto* context = wire::find_context(contexts, Type::PosixExtensions)) {
+    // The client lists the versions that it knows, 16 bytes each.
+    for (ByteView rest = context->data; rest.size() >= wire::kPosixVersion.size();
+         rest = rest.subspan(wire::kPosixVersion.size())) {
+      choice.posix =
+          choice.posix || as_text(rest.first(wire::kPosixVersion.size())) == wire::kPosixVersion;
+    }
+  }
   if (const auto* context = wire::find_context(contexts, Type::SigningCapabilities)) {
     const auto offered = wire::decode<wire::SigningCapabilities>(context->data);
     if (!offered || offered->signing_algorithms.empty()) return NtStatus::InvalidParameter;
@@ -227,6 +237,7 @@ std::expected<NegotiateAnswer, std::string> answer_negotiate(ByteView message,
             read_contexts(*request, in.encryption, in.config->compression, choice);
         status != NtStatus::Success)
       return refuse(*header, status);
+    choice.posix = choice.posix && in.config->posix;
   }
   const std::uint32_t capabilities = capabilities_for(*dialect, request->capabilities, in);
   if ((capabilities & wire::capability::kEncryption) != 0)
@@ -260,6 +271,10 @@ std::expected<NegotiateAnswer, std::string> answer_negotiate(ByteView message,
       compression_data = wire::encoded(compression);
       response.negotiate_contexts.push_back({compression.kType, compression_data});
     }
+    if (choice.posix) {
+      response.negotiate_contexts.push_back(
+          {wire::NegotiateContextType::PosixExtensions, as_bytes(wire::kPosixVersion)});
+    }
     if (choice.signing_context) {
       wire::SigningCapabilities signing;
       signing.signing_algorithms = {static_cast<wire::SigningAlgorithm>(choice.signing_algorithm)};
@@ -278,6 +293,7 @@ std::expected<NegotiateAnswer, std::string> answer_negotiate(ByteView message,
   facts.cipher = choice.cipher;
   facts.compression = choice.compression;
   facts.compression_chained = choice.compression_chained;
+  facts.posix = choice.posix;
   facts.client_guid = request->client_guid;
   facts.client_capabilities = request->capabilities;
   facts.client_security_mode = request->security_mode;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "handlers/access.hpp"
+#include "handlers/request.hpp"
 #include "wire/create_contexts.hpp"
 #include "wire/fscc_directory.hpp"
 

@@ -4,6 +4,7 @@
 
 #include "handlers/file_call.hpp"
 #include "handlers/macos.hpp"
+#include "handlers/posix.hpp"
 #include "handlers/share_path.hpp"
 #include "handlers/wildcard.hpp"
 #include "ports/short_name.hpp"
@@ -107,6 +108,7 @@ wire::DirectoryEntry wire_entry(const ports::DirectoryEntry& entry, std::u16stri
   if (!ports::is_short_name(entry.name) && entry.name != "." && entry.name != "..") {
     out.short_name = wire::utf16_of(ports::short_name_of(entry.name)).value_or(u"");
   }
+  out.posix = posix_facts_of(facts);
   out.file_name = std::move(name);
   return out;
 }
@@ -169,7 +171,11 @@ NtStatus check(const Request& request, const wire::QueryDirectoryRequest& query,
   if (query.output_buffer_length > max_transaction_bytes(request)) {
     return NtStatus::InvalidParameter;
   }
-  if (!wire::is_directory_class(query.file_information_class)) return NtStatus::InvalidInfoClass;
+  if (!wire::is_directory_class(query.file_information_class) ||
+      (query.file_information_class == wire::FileInformationClass::FilePosixInformation &&
+       !speaks_posix(request))) {
+    return NtStatus::InvalidInfoClass;
+  }
   if (!(open.granted_access & wire::access::kListDirectory)) return NtStatus::AccessDenied;
   if (query.search_pattern.size() > kPatternUnitsMax ||
       query.search_pattern.find_first_of(u"\\/") != std::u16string::npos) {

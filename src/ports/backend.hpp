@@ -188,6 +188,12 @@ class BackendFile {
     return fail(NtStatus::NotSupported);
   }
 
+  /// Rights, set-id and sticky bits, as chmod(2). For clients that speak POSIX.
+  [[nodiscard]] virtual Status set_mode(const Credentials& who, std::uint32_t mode) {
+    (void)who, (void)mode;
+    return fail(NtStatus::NotSupported);
+  }
+
   /// For directories. `pattern_hint`: a name without wildcards lets the backend look up instead of
   /// scan.
   [[nodiscard]] virtual Result<std::unique_ptr<DirectoryCursor>> list(const Credentials& who) = 0;

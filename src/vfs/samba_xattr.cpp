@@ -162,13 +162,14 @@ void put_acl(ByteWriter& out, ByteView acl) {
   reader.skip(4);  // version
   const auto count = static_cast<std::uint32_t>(reader.remaining() / 8);
   out.u32(count);  // conformance of the array
+  out.align(8);    // an entry may hold a 64-bit id, and all are aligned for one
   out.u32(count);
   out.u32(0);  // next
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint16_t tag = samba_tag(reader.u16());
     const std::uint16_t bits = reader.u16();
     const std::uint32_t id = reader.u32();
-    out.align(4);
+    out.align(8);
     out.u16(tag);
     out.u16(tag);  // the union's level
     if (tag == 1 || tag == 3) {

@@ -5,6 +5,7 @@
 
 #include "wire/fields.hpp"
 #include "wire/fscc_file.hpp"
+#include "wire/posix.hpp"
 
 namespace flotilla::wire {
 namespace {
@@ -55,6 +56,9 @@ void visit_entry(auto& v, auto& s, Class c) {
   }
   v.tail("file_name", name, s.file_name);
 }
+
+/// Without the owner and the group, of which the shortest has 8 bytes, and without the name.
+constexpr std::size_t kPosixEntryBytesMin = 92 + 2 * 8 + 4;
 
 constexpr std::size_t aligned(std::size_t at, std::size_t alignment) noexcept {
   return (at + alignment - 1) & ~(alignment - 1);
@@ -168,12 +172,33 @@ std::size_t directory_entry_fixed_size(Class c) noexcept {
       return 88;
     case Class::FileIdExtdBothDirectoryInformation:
       return 114;
+    case Class::FilePosixInformation:
+      return kPosixEntryBytesMin;
     default:
       return 0;
   }
 }
 
+bool DirectoryWriter::append_posix(const DirectoryEntry& entry) {
+  Bytes body;
+  ByteWriter writer(body);
+  writer.u32(0);  // NextEntryOffset
+  writer.u32(0);
+  encode_posix_information(entry, entry.posix, body);
+  writer.u32(static_cast<std::uint32_t>(2 * entry.file_name.size()));
+  for (const char16_t unit : entry.file_name) writer.u16(unit);
+  const std::size_t at = aligned(out_.size() - begin_, 8);
+  if (at + body.size() > limit_bytes_) return false;
+  out_.resize(begin_ + at);
+  if (count_ != 0) store_le(out_.data() + last_, static_cast<std::uint32_t>(out_.size() - last_));
+  last_ = out_.size();
+  out_.insert(out_.end(), body.begin(), body.end());
+  ++count_;
+  return true;
+}
+
 bool DirectoryWriter::append(const DirectoryEntry& entry) {
+  if (class_ == Class::FilePosixInformation) return append_posix(entry);
   const std::size_t fixed = directory_entry_fixed_size(class_);
   if (fixed == 0) return false;
   const std::size_t at = aligned(out_.size() - begin_, 8);
@@ -202,7 +227,7 @@ void DirectoryWriter::overlay(const MacListing& listing) noexcept {
 }
 
 Wire<std::vector<DirectoryEntry>> decode_directory(Class c, ByteView bytes) {
-  if (!is_directory_class(c)) {
+  if (!is_directory_class(c) || c == Class::FilePosixInformation) {
     return std::unexpected(WireError{WireFault::BadValue, 0, "file_information_class"});
   }
   std::vector<DirectoryEntry> list;

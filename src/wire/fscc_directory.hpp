@@ -9,9 +9,21 @@
 #include "base/time.hpp"
 #include "wire/codec.hpp"
 #include "wire/fscc_constants.hpp"
+#include "wire/sid.hpp"
 #include "wire/smb2_constants.hpp"
 
 namespace flotilla::wire {
+
+/// What the POSIX extensions tell of a file beside the rest.
+struct PosixFacts {
+  std::uint32_t hard_links = 1;
+  std::uint32_t reparse_tag = 0;
+  std::uint32_t mode = 0;  ///< rights, set-id and sticky bits; no type
+  std::uint32_t device = 0;
+  Sid owner;
+  Sid group;
+  friend bool operator==(const PosixFacts&, const PosixFacts&) = default;
+};
 
 /// The facts of one directory entry; each information class puts its own selection on the wire.
 struct DirectoryEntry {
@@ -28,6 +40,7 @@ struct DirectoryEntry {
   std::u16string short_name;      ///< at most 12 characters; longer ones are not sent
   std::uint64_t file_id = 0;
   std::array<std::uint8_t, 16> file_id_128{};  ///< of the Extd classes
+  PosixFacts posix;                            ///< of FilePosixInformation
   std::u16string file_name;
   friend bool operator==(const DirectoryEntry&, const DirectoryEntry&) = default;
 };
@@ -63,6 +76,8 @@ class DirectoryWriter {
   [[nodiscard]] std::size_t size_bytes() const noexcept { return out_.size() - begin_; }
 
  private:
+  [[nodiscard]] bool append_posix(const DirectoryEntry& entry);
+
   FileInformationClass class_;
   std::size_t begin_;
   std::size_t limit_bytes_;

@@ -104,6 +104,105 @@ class MacOs(unittest.TestCase):
                 self.assertEqual((answer.status, contexts_of(answer)), (smb.SUCCESS, {}))
 
 
+class Posix(unittest.TestCase):
+    POSIX_INFORMATION = 100
+
+    def client(self, server, posix=True):
+        raw = smb.Raw(server.port)
+        self.addCleanup(raw.close)
+        self.assertEqual(raw.negotiate(0x0311, posix=posix).status, smb.SUCCESS)
+        self.assertEqual((raw.authenticate(), raw.connect_tree()), (smb.SUCCESS, smb.SUCCESS))
+        return raw
+
+    def make(self, raw, name, mode, options=0):
+        answer = raw.request(smb.CREATE, smb.create_body(name, access=0x001F01FF, disposition=3, options=options,
+                                                         contexts=context(smb.POSIX, struct.pack("<I", mode))))
+        self.assertEqual(answer.status, smb.SUCCESS)
+        return answer
+
+    def mode_of(self, server, name):
+        return oct(os.stat(os.path.join(server.share, name)).st_mode & 0o7777)
+
+    @staticmethod
+    def sid(text):
+        numbers = [int(n) for n in text.split("-")[2:]]
+        return bytes([1, len(numbers) - 1]) + numbers[0].to_bytes(6, "big") + b"".join(
+            struct.pack("<I", n) for n in numbers[1:])
+
+    def test_modes_owners_and_names(self):
+        with flotilla.Server() as server:
+            raw = self.client(server)
+            self.assertTrue(raw.posix)
+            answer = self.make(raw, "dir", 0o2750, options=1)
+            self.assertEqual(self.mode_of(server, "dir"), "0o2750")
+            odd = "dir/a:b*c?\"<>|"
+            answer = self.make(raw, odd, 0o640)
+            self.assertEqual(self.mode_of(server, odd), "0o640")
+            stat = os.stat(os.path.join(server.share, odd))
+            told = contexts_of(answer)[smb.POSIX]
+            sids = self.sid("S-1-22-1-%d" % stat.st_uid) + self.sid("S-1-22-2-%d" % stat.st_gid)
+            self.assertEqual(told, struct.pack("<III", 1, 0, 0o640) + sids)
+            handle = answer.body[64:80]
+
+            answer = raw.request(smb.QUERY_INFO, smb.query_info_body(handle, 1, self.POSIX_INFORMATION))
+            self.assertEqual(answer.status, smb.SUCCESS)
+            data = answer.body[8:]
+            self.assertEqual(struct.unpack_from("<Q", data, 52)[0], stat.st_ino)
+            self.assertEqual(data[68:80] + data[80:80 + len(sids)], struct.pack("<III", 1, 0, 0o640) + sids)
+
+            # chmod, as the kernel's client says it: an ACE of S-1-5-88-3-MODE, or three ordinary ones.
+            self.set_dacl(raw, handle, [("S-1-5-88-3-%d" % 0o4711, 0)])
+            self.assertEqual(self.mode_of(server, odd), "0o4711")
+            answer = raw.request(smb.QUERY_INFO, smb.query_info_body(handle, 2, self.POSIX_INFORMATION))
+            self.assertEqual((answer.status, len(answer.body) - 8), (smb.SUCCESS, 56))
+
+            status, directory = raw.open("dir", access=0x120089, options=1)
+            self.assertEqual(status, smb.SUCCESS)
+            answer = raw.request(smb.QUERY_DIRECTORY, smb.query_directory_body(directory,
+                                                                              info_class=self.POSIX_INFORMATION))
+            self.assertEqual(answer.status, smb.SUCCESS)
+            data, names, at = answer.body[8:], {}, 0
+            while True:
+                following, = struct.unpack_from("<I", data, at)
+                behind = at + 88
+                mode, = struct.unpack_from("<I", data, behind - 4)
+                for _ in range(2):
+                    behind += 8 + 4 * data[behind + 1]
+                size, = struct.unpack_from("<I", data, behind)
+                names[data[behind + 4:behind + 4 + size].decode("utf-16le")] = oct(mode)
+                if not following:
+                    break
+                at += following
+            self.assertEqual(names[odd[4:]], "0o4711")
+            self.assertEqual(sorted(names)[:2], [".", ".."])
+
+            self.assertEqual(raw.status(smb.SET_INFO, smb.rename_body(handle, "dir/new:name")), smb.SUCCESS)
+            self.assertEqual(os.listdir(os.path.join(server.share, "dir")), ["new:name"])
+            for bad in ("dir/../dir", "dir//x", "./dir", "dir/..", ".."):
+                self.assertNotEqual(raw.open(bad, disposition=3)[0], smb.SUCCESS, bad)
+
+    def set_dacl(self, raw, handle, aces):
+        acl = b""
+        for sid, mask in aces:
+            sid = self.sid(sid)
+            acl += struct.pack("<BBHI", 0, 0, 8 + len(sid), mask) + sid
+        descriptor = struct.pack("<BBHIIII", 1, 0, 0x8004, 0, 0, 0, 20) + struct.pack("<BBHHH", 2, 0, 8 + len(acl),
+                                                                                    len(aces), 0) + acl
+        self.assertEqual(raw.status(smb.SET_INFO, smb.set_info_body(handle, 3, 0, descriptor, additional=4)), smb.SUCCESS)
+
+    def test_only_where_agreed_on(self):
+        with flotilla.Server() as server:
+            raw = self.client(server, posix=False)
+            answer = self.make(raw, "file", 0o600)
+            self.assertEqual(contexts_of(answer), {})
+            self.assertEqual(self.mode_of(server, "file"), "0o644")
+            self.assertEqual(raw.status(smb.QUERY_INFO, smb.query_info_body(answer.body[64:80], 1, 100)),
+                             smb.INVALID_INFO_CLASS)
+            self.assertEqual(raw.open("a/b", disposition=3)[0], smb.OBJECT_NAME_INVALID)
+        with flotilla.Server("posix = false") as server:
+            self.assertFalse(self.client(server).posix)
+
+
 class Dfs(unittest.TestCase):
     GET_REFERRALS = 0x00060194
 

@@ -18,25 +18,27 @@ SAMBA_SHARE = """  vfs objects = acl_xattr streams_xattr
   inherit acls = yes
   map archive = no
   create mask = 0644"""
+ADDRESS = "127.0.79.%d" % (os.getpid() % 250 + 1)  # smbcacls knows no other port than 445
 STRANGER = "S-1-5-21-11-22-33-1234"
+EVERYONE = "S-1-1-0"
 GROUP = "S-1-5-21-11-22-33-777"
 
 
 class Side:
     """One server, as clients see it."""
 
-    def __init__(self, port, where):
-        self.port = port
+    def __init__(self, address, where):
+        self.address = address
         self.where = where
 
     def smbclient(self, commands):
-        status, output = flotilla.smbclient("127.0.0.1", self.port, commands, user=USER, cwd=self.where)
+        status, output = flotilla.smbclient(self.address, 445, commands, user=USER, cwd=self.where)
         if status != 0 or "NT_STATUS" in output:
             raise AssertionError("%s: %s" % (commands, output))
         return output
 
     def smbcacls(self, name, *options):
-        got = subprocess.run(["smbcacls", "//127.0.0.1/data", name, "-p", str(self.port), "-U",
+        got = subprocess.run(["smbcacls", "//%s/data" % self.address, name, "-U",
                               "%s%%%s" % (USER, flotilla.PASSWORD), "--numeric", *options], capture_output=True, text=True,
                              check=False, timeout=60)
         if got.returncode != 0:
@@ -66,7 +68,7 @@ class Move(unittest.TestCase):
     maxDiff = None
 
     def setUp(self):
-        self.server = flotilla.Server()
+        self.server = flotilla.Server(extra=["--listen", ADDRESS + ":445"])
         os.chmod(self.server.dir, 0o755)
         os.chown(self.server.share, *self.ids())
         users = os.path.join(self.server.dir, "users")
@@ -74,6 +76,11 @@ class Move(unittest.TestCase):
                        input=flotilla.PASSWORD + "\n", text=True, check=True, capture_output=True)
         with open(os.path.join(self.server.dir, "small"), "wb") as f:
             f.write(b"contents of a stream")
+        with open(os.path.join(self.server.dir, "longer"), "wb") as f:
+            f.write(b"more than there was in it before")
+
+        # A user is known by its SID in descriptors: it must be the same on both sides.
+        self.sid = self.with_flotilla(lambda side: re.search(r"OWNER:(S-[-\d]+)", side.smbcacls("")).group(1))
 
     @staticmethod
     def ids():
@@ -82,13 +89,13 @@ class Move(unittest.TestCase):
         return entry.pw_uid, entry.pw_gid
 
     def with_samba(self, work):
-        with samba.Smbd(self.server.share, USER, SAMBA_SHARE) as smbd:
-            return work(Side(smbd.port, self.server.dir))
+        with samba.Smbd(self.server.share, USER, SAMBA_SHARE, sid=self.sid) as smbd:
+            return work(Side(smbd.address, self.server.dir))
 
     def with_flotilla(self, work):
         self.server.__enter__()
         try:
-            return work(Side(self.server.port, self.server.dir))
+            return work(Side(ADDRESS, self.server.dir))
         finally:
             self.server.process.terminate()
             self.assertEqual(self.server.process.wait(60), 0)
@@ -99,6 +106,7 @@ class Move(unittest.TestCase):
         side.smbcacls("file", "-a", "ACL:%s:ALLOWED/0x0/READ" % STRANGER)
         side.smbcacls("file", "-a", "ACL:%s:DENIED/0x0/0x00000002" % GROUP)
         side.smbcacls("dir", "-a", "ACL:%s:ALLOWED/OI|CI/CHANGE" % STRANGER)
+        side.smbcacls("dir", "-a", "ACL:%s:ALLOWED/OI|CI/FULL" % EVERYONE)
         side.smbclient("put small dir\\below; mkdir dir\\deep; put small dir\\deep\\bottom")
         return side.facts(self.NAMES)
 
@@ -106,10 +114,10 @@ class Move(unittest.TestCase):
 
     def change(self, side):
         """What the other server does to the tree; then what it shows."""
-        side.smbcacls("file", "-d", "ACL:%s:DENIED/0x0/0x00000002" % GROUP)
+        side.smbcacls("file", "-D", "ACL:%s:DENIED/0x0/0x00000002" % GROUP)
         side.smbcacls("dir\\below", "-a", "ACL:%s:ALLOWED/0x0/FULL" % GROUP)
-        side.smbclient("setmode dir\\below +s; put small dir\\later; mkdir dir\\deep\\after; rm file:two; "
-                       "put small file:two; setea file colour blue")
+        side.smbclient("setmode dir\\below +s; put small dir\\later; mkdir dir\\deep\\after; "
+                       "put longer dir\\below:three; setea file colour blue")
         return side.facts(self.NAMES + ["dir\\later", "dir\\deep\\after"])
 
     def test_from_samba_and_back(self):

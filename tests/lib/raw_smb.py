@@ -26,6 +26,7 @@ BAD_NETWORK_NAME, REQUEST_NOT_ACCEPTED, INVALID_OPLOCK_PROTOCOL = 0xC00000CC, 0x
 NOT_A_DIRECTORY, CANCELLED, NAME_TOO_LONG, FILE_CLOSED = 0xC0000103, 0xC0000120, 0xC0000106, 0xC0000128
 STOPPED_ON_SYMLINK, INVALID_DEVICE_STATE, USER_SESSION_DELETED = 0x8000002D, 0xC0000184, 0xC0000203
 
+POSIX = bytes.fromhex("93AD25509CB411E7B42383DE968BCD7C")
 SIGNED, RELATED = 8, 4
 SAME_FILE = b"\xff" * 16
 TIMEOUT = "no answer"
@@ -195,15 +196,18 @@ class Raw:
 
     # --- the way in
 
-    def negotiate(self, dialect=0x0210, compression=None, cipher=0, guid=None):
+    def negotiate(self, dialect=0x0210, compression=None, cipher=0, guid=None, posix=False):
         """`compression`: (algorithms, chained) to offer; what was agreed on is in self.compression then. `cipher`: the
         one to offer (2: AES-128-GCM). `guid`: the ClientGuid; its own for every connection where none is given."""
         self.dialect = dialect
         self.compression = ([], False)
+        self.posix = False
         more = []
         if compression:
             more.append((3, struct.pack("<HHI", len(compression[0]), 0, int(compression[1])) + b"".join(
                 struct.pack("<H", a) for a in compression[0])))
+        if posix:
+            more.append((0x100, POSIX))
         if cipher:
             more.append((2, struct.pack("<HH", 1, cipher)))
         contexts = b""
@@ -234,6 +238,8 @@ class Raw:
         for _ in range(count):
             kind, size = struct.unpack_from("<HH", message, at)
             data = message[at + 8:at + 8 + size]
+            if kind == 0x100:
+                self.posix = data == POSIX
             if kind == 3:
                 algorithms = struct.unpack_from("<%dH" % struct.unpack_from("<H", data)[0], data, 8)
                 self.compression = ([a for a in algorithms if a], bool(struct.unpack_from("<I", data, 4)[0] & 1))

@@ -22,9 +22,12 @@ def missing():
 class Smbd:
     """Serves `path` as "data"; `options` are lines of the share, `user` is a Unix account that becomes a Samba one."""
 
-    def __init__(self, path, user, options="", name="FLOTILLA"):
+    def __init__(self, path, user, options="", name="FLOTILLA", sid=None):
+        """`sid`: the user's; the machine's is the same without its last number."""
+        self.sid = sid
         self.dir = tempfile.mkdtemp(prefix="flotilla-smbd-", dir="/var/tmp")
-        self.port = flotilla.free_port()
+        self.port = 445  # smbcacls knows no other
+        self.address = "127.0.78.%d" % (os.getpid() % 250 + 1)
         self.user = user
         self.conf = os.path.join(self.dir, "smb.conf")
         self.process = None
@@ -35,7 +38,7 @@ class Smbd:
   netbios name = {name}
   server role = standalone server
   smb ports = {port}
-  interfaces = 127.0.0.1
+  interfaces = {address}/8
   bind interfaces only = yes
   private dir = {dir}/private
   lock directory = {dir}/lock
@@ -51,19 +54,23 @@ class Smbd:
   path = {path}
   read only = no
 {options}
-""".format(name=name, port=self.port, dir=self.dir, path=path, options=options))
+""".format(name=name, port=self.port, address=self.address, dir=self.dir, path=path, options=options))
 
     def run(self, *command, text=""):
         return subprocess.run(list(command), input=text, text=True, capture_output=True, check=True).stdout
 
     def __enter__(self):
-        self.run("pdbedit", "-s", self.conf, "-a", "-t", "-u", self.user, text=flotilla.PASSWORD + "\n" + flotilla.PASSWORD + "\n")
-        self.process = subprocess.Popen([SMBD, "-F", "--no-process-group", "-s", self.conf], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if self.sid:
+            self.run("net", "-s", self.conf, "setlocalsid", self.sid.rpartition("-")[0])
+        self.run("pdbedit", "-s", self.conf, "-a", "-t", "-u", self.user, *(["-U", self.sid] if self.sid else []),
+                 text=flotilla.PASSWORD + "\n" + flotilla.PASSWORD + "\n")
+        # A session of its own: smbd ends by a SIGTERM to its whole process group.
+        self.process = subprocess.Popen([SMBD, "-F", "--no-process-group", "-s", self.conf], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL, start_new_session=True)
         end = time.monotonic() + 60
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                socket.create_connection((self.address, self.port), 1).close()
                 return self
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > end:

@@ -15,6 +15,7 @@
 #include "handlers/open_state.hpp"
 #include "handlers/pipe.hpp"
 #include "handlers/pool_lookup.hpp"
+#include "handlers/posix.hpp"
 #include "handlers/request.hpp"
 #include "wire/utf16.hpp"
 
@@ -70,9 +71,8 @@ Result<Located> look_at_stream(const Requester& who, Located base, const std::st
 
 /// Makes the file at `path` with the rights that are its due.
 Result<Located> make_at(ports::Backend& backend, const Requester& who, const std::string& path,
-                        bool directory, std::uint32_t attributes,
-                        const std::optional<wire::SecurityDescriptor>& asked) {
-  const auto security = security_of_new(backend, who, path, directory, asked);
+                        bool directory, std::uint32_t attributes, const CreateAsks& asks) {
+  const auto security = security_of_new(backend, who, path, directory, asks.security);
   if (!security) return fail(security.error());
   auto made = backend.create(who.kernel, path, directory, attributes);
   if (!made) return fail(made.error());
@@ -84,6 +84,10 @@ Result<Located> make_at(ports::Backend& backend, const Requester& who, const std
       (void)backend.remove(who.kernel, (*made)->located_path(), (*made)->key(), directory);
       return fail(stored.error());
     }
+  }
+  if (asks.posix_mode) {
+    const Status set = (*made)->set_mode(who.kernel, *asks.posix_mode);
+    if (!set && set.error() != NtStatus::NotSupported) return fail(set.error());
   }
   return look_at(backend, who, *std::move(made));
 }
@@ -109,14 +113,14 @@ runtime::Task<Result<Located>> make_file(Request& request, const Making& making)
   const std::uint32_t attributes = initial_attributes(making.body.file_attributes, directory);
   const bool local = backend->local();
   auto call = [backend, name = making.name, who, directory, attributes,
-               security = making.asks.security]() -> Result<Located> {
+               asks = making.asks]() -> Result<Located> {
     if (name.stream.empty()) {
-      return make_at(*backend, who, name.path, directory, attributes, security);
+      return make_at(*backend, who, name.path, directory, attributes, asks);
     }
     auto found = backend->locate(who.kernel, name.path);
     if (!found && found.error() != NtStatus::ObjectNameNotFound) return fail(found.error());
     if (!found) {
-      auto base = make_at(*backend, who, name.path, false, attributes, security);
+      auto base = make_at(*backend, who, name.path, false, attributes, asks);
       if (!base) return base;
       const std::shared_ptr<ports::BackendFile> file = base->file;
       auto stream = look_at_stream(who, std::move(*base), name.stream, true);
@@ -588,7 +592,7 @@ HandlerTask handle_create(Request& request) {
   Making making;
   auto asks = read_create_contexts(*body, request.channel->facts(), server.config().leases);
   if (!asks) co_return asks.error();
-  auto name = parse_create_name(body->name);
+  auto name = parse_name(request, body->name);
   if (!name && !reconnects) co_return name.error();
   making.body = *std::move(body);
   making.asks = *std::move(asks);

@@ -3,6 +3,7 @@
 #include "handlers/access.hpp"
 #include "wire/fscc_constants.hpp"
 #include "wire/fscc_file.hpp"
+#include "wire/posix.hpp"
 
 namespace flotilla::handlers {
 
@@ -73,7 +74,7 @@ coherence::CacheRequest oplock_request(wire::OplockLevel level) noexcept {
   return cache;
 }
 
-Status read_context(const wire::CreateContext& context, bool smb3, CreateAsks& asks) {
+Status read_context(const wire::CreateContext& context, bool smb3, bool posix, CreateAsks& asks) {
   namespace t = wire::create_tag;
   const std::string_view tag = context.tag();
   if (tag == t::kMxAc) {
@@ -117,6 +118,10 @@ Status read_context(const wire::CreateContext& context, bool smb3, CreateAsks& a
     const auto version = wire::decode<wire::AppInstanceVersion>(context.data);
     if (!version) return fail(NtStatus::InvalidParameter);
     asks.app_version = *version;
+  } else if (tag == t::kPosix && posix) {
+    const auto asked = wire::decode<wire::PosixCreateRequest>(context.data);
+    if (!asked) return fail(NtStatus::InvalidParameter);
+    asks.posix_mode = asked->mode & 07777;
   } else if (tag == t::kExtA) {
     auto list = wire::decode_full_ea_list(context.data);
     if (!list) return fail(NtStatus::InvalidParameter);
@@ -134,7 +139,7 @@ Result<CreateAsks> read_create_contexts(const wire::CreateRequest& body,
   CreateAsks asks;
   for (const wire::CreateContext& context : body.create_contexts) {
     if (context.name.size() < 4) return fail(NtStatus::InvalidParameter);
-    const Status read = read_context(context, facts.dialect >= 0x0300, asks);
+    const Status read = read_context(context, facts.dialect >= 0x0300, facts.posix, asks);
     if (!read) return fail(read.error());
   }
   // [MS-SMB2] 3.3.5.9.6, .7, .10, .12: of the four only DHnQ beside DHnC goes, and is ignored then.

@@ -27,7 +27,8 @@ struct CreateAsks {
   std::optional<wire::DurableHandleRequestV2> durable_v2;  ///< DH2Q
   std::optional<FileId> reconnect_v1;                      ///< DHnC
   std::optional<wire::DurableHandleReconnectV2> reconnect_v2;  ///< DH2C
-  AppInstanceId app_instance;                                  ///< zero for none
+  std::optional<std::uint32_t> posix_mode;  ///< of the POSIX extensions, where they were agreed on
+  AppInstanceId app_instance;               ///< zero for none
   wire::AppInstanceVersion app_version;
 };
 

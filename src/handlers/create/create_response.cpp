@@ -2,6 +2,8 @@
 #include "handlers/create/making.hpp"
 #include "handlers/macos.hpp"
 #include "handlers/open_link.hpp"
+#include "handlers/posix.hpp"
+#include "wire/posix.hpp"
 
 namespace flotilla::handlers {
 
@@ -78,6 +80,11 @@ void append_response(Request& request, const Making& making, const session::Open
     } else if (making.asks.durable_v1) {
       contexts.add(wire::DurableHandleResponse{});
     }
+  }
+  if (making.asks.posix_mode) {
+    Bytes posix;
+    wire::encode_posix_created(posix_facts_of(making.facts), posix);
+    contexts.add(wire::create_tag::kPosix, std::move(posix));
   }
   answer_macos(request, making.body, contexts);
   response.create_contexts = contexts.list();

@@ -2,11 +2,13 @@
 #include <algorithm>
 
 #include "handlers/pipe.hpp"
+#include "handlers/posix.hpp"
 #include "handlers/query_info/info_answer.hpp"
 #include "handlers/share_path.hpp"
 #include "handlers/wildcard.hpp"
 #include "ports/short_name.hpp"
 #include "wire/fscc.hpp"
+#include "wire/posix.hpp"
 #include "wire/utf16.hpp"
 
 namespace flotilla::handlers {
@@ -266,6 +268,23 @@ Result<InfoAnswer> query_file(Request& request, const FileOpen& target, const Fi
   const bool delete_pending = state.open_file && state.open_file->delete_pending;
   ports::FileFacts facts = data.facts;
   request.server.open_files().show_times(facts, request.server.clock().wall());
+  if (c == Class::FilePosixInformation && speaks_posix(request)) {
+    wire::DirectoryEntry entry;
+    entry.creation_time = facts.created;
+    entry.last_access_time = facts.accessed;
+    entry.last_write_time = facts.written;
+    entry.change_time = facts.changed;
+    if (!target.open->directory) {
+      entry.end_of_file = facts.size_bytes;
+      entry.allocation_size = facts.allocation_bytes;
+    }
+    entry.file_attributes = facts.attributes;
+    entry.file_id = facts.key.inode;
+    InfoAnswer answer;
+    wire::encode_posix_information(entry, posix_facts_of(facts), answer.data);
+    answer.fixed_bytes = answer.data.size();
+    return answer;
+  }
   const View view{*target.open, facts, path, delete_pending, request.session->dialect};
   return answer_of(c, view);
 }

@@ -1,6 +1,7 @@
 // The share's file system, as clients see it. Calls into the backend block.
 #include "handlers/query_info/info_answer.hpp"
 #include "wire/fscc.hpp"
+#include "wire/posix.hpp"
 #include "wire/utf16.hpp"
 
 namespace flotilla::handlers {
@@ -90,6 +91,15 @@ Result<InfoAnswer> query_filesystem(const FileOpen& target, const wire::QueryInf
       info.physical_bytes_per_sector_for_performance = block_bytes;
       info.effective_physical_bytes_per_sector_for_atomicity = block_bytes;
       return fixed(info, 28);
+    }
+    case Class::FileFsPosixInformation: {
+      wire::PosixFsInformation info;
+      info.optimal_transfer_size = info.block_size = block_bytes;
+      info.total_blocks = volume->total_bytes / block_bytes;
+      info.free_blocks = volume->free_bytes / block_bytes;
+      info.available_blocks = volume->available_bytes / block_bytes;
+      info.file_system_id = target.share->backend->volume_id();
+      return fixed(info, 56);
     }
     case Class::FileFsLabelInformation:
     case Class::FileFsDriverPathInformation:

@@ -3,6 +3,7 @@
 #include "handlers/create/create_name.hpp"
 #include "handlers/directory_change.hpp"
 #include "handlers/pool_lookup.hpp"
+#include "handlers/posix.hpp"
 #include "handlers/set_info/set_info.hpp"
 #include "handlers/share_path.hpp"
 #include "handlers/wildcard.hpp"
@@ -19,7 +20,7 @@ struct Wish {
 };
 
 /// Spec    [MS-SMB2] 3.3.5.21.1; [MS-FSCC] 2.4.42.2
-Result<Wish> wish_of(ByteView buffer, bool extended) {
+Result<Wish> wish_of(const Request& request, ByteView buffer, bool extended) {
   namespace flags = wire::rename_flags;
   if (buffer.size() < 20) return fail(NtStatus::InfoLengthMismatch);
   wire::FileRenameInformation info;
@@ -36,14 +37,14 @@ Result<Wish> wish_of(ByteView buffer, bool extended) {
   }
   if (info.root_directory != 0) return fail(NtStatus::InvalidParameter);
   if (info.file_name.empty()) return fail(NtStatus::ObjectNameInvalid);
-  if (info.file_name.starts_with(u':')) {
+  if (info.file_name.starts_with(u':') && !speaks_posix(request)) {
     auto stream = parse_stream_name(info.file_name);
     if (!stream) return fail(stream.error());
     return Wish{{}, info.replace_if_exists != 0, std::move(*stream)};
   }
   std::u16string_view name = info.file_name;
   if (name.starts_with(u'\\')) name.remove_prefix(1);  // some clients count from the share's root
-  auto path = parse_create_name(name);
+  auto path = parse_name(request, name);
   if (!path) return fail(path.error());
   if (path->path.empty() || path->needs_directory) return fail(NtStatus::ObjectNameInvalid);
   if (!path->stream.empty()) return fail(NtStatus::SharingViolation);  // as NTFS has it
@@ -158,7 +159,7 @@ SetInfoTask rename_stream(Request& request, FileOpen target, Wish wish) {
 }  // namespace
 
 SetInfoTask set_rename(Request& request, FileOpen target, ByteView buffer, bool extended) {
-  const auto wish = wish_of(buffer, extended);
+  const auto wish = wish_of(request, buffer, extended);
   if (!wish) co_return wish.error();
   if (!target.allows(wire::access::kDelete)) co_return NtStatus::AccessDenied;
   if (wish->stream) co_return co_await rename_stream(request, std::move(target), *wish);
@@ -236,7 +237,7 @@ SetInfoTask set_rename(Request& request, FileOpen target, ByteView buffer, bool 
 }
 
 SetInfoTask set_link(Request& request, FileOpen target, ByteView buffer) {
-  const auto wish = wish_of(buffer, false);
+  const auto wish = wish_of(request, buffer, false);
   if (!wish) co_return wish.error();
   if (wish->stream || !target.file->stream().empty()) co_return NtStatus::NotSupported;
   const std::shared_ptr<session::Open> open = target.open;

@@ -1,5 +1,6 @@
 // SMB2 SET_INFO. Spec [MS-SMB2] 3.3.5.21 Receiving an SMB2 SET_INFO Request
 #include "handlers/set_info/set_info.hpp"
+#include "handlers/posix.hpp"
 
 #include "handlers/access.hpp"
 #include "handlers/pipe.hpp"
@@ -107,10 +108,17 @@ SetInfoTask set_security(Request& request, FileOpen target, const wire::SetInfoR
   if (!asked) co_return NtStatus::InvalidSecurityDescr;
   auto ticket = target.gate->admit(target.open->open_id, 0, 0, ports::IoGate::Access::Write);
   if (!ticket) co_return ticket.error();
-  auto call = [file = target.file, asked = std::move(*asked), wanted,
+  const bool posix = speaks_posix(request) && (wanted & info::kDacl) != 0;
+  auto call = [file = target.file, asked = std::move(*asked), wanted, posix,
                who = requester_of(request.server, *request.session, *target.share)]() -> Status {
     const auto present = security_of(*file, who.ids);
     if (!present) return fail(present.error());
+    if (posix) {
+      const auto mode = mode_meant_by(asked, present->owner.value_or(wire::Sid{}),
+                                      present->group.value_or(wire::Sid{}));
+      const auto stored = file->stored_security();
+      if (mode && stored && !*stored) return file->set_mode(who.kernel, *mode);
+    }
     const auto whole = with_parts(*present, asked, wanted, who.sids);
     if (!whole) return fail(whole.error());
     Bytes bytes;

@@ -95,6 +95,12 @@ class PosixFile final : public ports::BackendFile {
     return remove_posix_stream(*share_, who, at_.get(), name);
   }
 
+  Status set_mode(const ports::Credentials& who, std::uint32_t mode) override {
+    const ActAsUser user(*share_, who);
+    if (!user.ok()) return fail(NtStatus::AccessDenied);
+    if (::chmod(ProcPath(at_.get()).c_str(), mode & 07777) != 0) return fail_errno(During::Change);
+    return {};
+  }
   Status set_sparse(const ports::Credentials& who, bool sparse) override {
     if (!S_ISREG(mode_)) return fail(NtStatus::InvalidParameter);
     const auto now = facts();
