@@ -11,11 +11,11 @@
 namespace flotilla::coherence {
 namespace {
 
-bool violates_sharing(const FileState& file, const Open& open) {
-  return std::any_of(file.opens.begin(), file.opens.end(), [&](const auto& entry) {
-    if ((open.access & kDelete) != 0 && entry.second.denies_delete) return true;
-    return share_conflict(entry.second.access, entry.second.share, open.access, open.share);
-  });
+/// An open that denies_delete is in the way of who wants to delete.
+bool deletion_denied(const FileState& file, const Open& open) {
+  if ((open.access & kDelete) == 0) return false;
+  return std::any_of(file.opens.begin(), file.opens.end(),
+                     [](const auto& entry) { return entry.second.denies_delete; });
 }
 
 CacheId own_cache(const Open& open) {
@@ -91,10 +91,11 @@ Verdict try_open(Turn& turn, NodeId from, RequestId request, const Open& open, b
   if (file.opens.size() >= turn.limits.opens_per_file_max) {
     return {false, NtStatus::InsufficientResources};
   }
-  if (violates_sharing(file, open)) {
+  if (share_conflict(file.shares, open.access, open.share) || deletion_denied(file, open)) {
     if (break_handles(turn, own_cache(open))) return {true, NtStatus::Success};
     // Those whose client is away may have gone at once.
-    if (violates_sharing(file, open)) return {false, NtStatus::SharingViolation};
+    if (share_conflict(file.shares, open.access, open.share) || deletion_denied(file, open))
+      return {false, NtStatus::SharingViolation};
   }
   if (break_for_open(turn, open, again)) return {true, NtStatus::Success};
   OpenState state;
@@ -108,6 +109,7 @@ Verdict try_open(Turn& turn, NodeId from, RequestId request, const Open& open, b
   state.denies_delete = open.denies_delete;
   if (file.path.empty() || open.created) file.path = open.path;
   file.opens.emplace(open.open, state);
+  count_share(file.shares, open.access, open.share, 1);
   grant_cache(turn, open);
   take_in_durability(turn, open.open, open.durability, {});
   turn.reply_opened(from, request, open.open);
@@ -124,6 +126,7 @@ bool remove_open(Turn& turn, OpenId open) {
   turn.locks_changed = turn.locks_changed || file.locks.size() != locks_before;
   leave_cache(turn, open, state);
   file.opens.erase(open);
+  count_share(file.shares, state.access, state.share, -1);
   file.kept.erase(open);
   turn.look_again = true;
   drop_waits(turn, open);
