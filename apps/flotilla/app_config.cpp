@@ -137,6 +137,8 @@ void read_server(TomlTable table, AppConfig& config) {
   path.clear();
   table.text("state_dir", path);
   if (!path.empty()) config.state_dir = path;
+  if (table.node("guest_account")) table.text("guest_account", config.guest_account.emplace());
+  table.flag("winbind", config.winbind);
   std::string level;
   table.text("log_level", level);
   static constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
@@ -215,6 +217,27 @@ PoolConfig read_pool(TomlTable table, const toml::node& at) {
   return pool;
 }
 
+/// [[domain]]: which ids a directory's accounts have here, by RID.
+ports::DomainIds read_domain(TomlTable table, const toml::node& at) {
+  ports::DomainIds ids;
+  std::string sid;
+  table.text("sid", sid);
+  if (const auto parsed = wire::Sid::parse(sid)) {
+    ids.domain = *parsed;
+  } else {
+    table.bad(table.node("sid") ? *table.node("sid") : at, "sid", "the domain's SID, S-1-5-21-...");
+  }
+  table.number("first_id", ids.first_id, 1000, 0xFFFFFFF0);
+  if (ids.first_id == 0) table.bad(at, "first_id", "the id of RID 0, 1000 or more");
+  ids.count = 1'000'000;
+  table.number("count", ids.count, 1000, 0xFFFFFFF0);
+  if (std::uint64_t{ids.first_id} + ids.count > 0xFFFFFFF0) {
+    table.bad(at, "count", "ids below 4294967280");
+  }
+  table.finish();
+  return ids;
+}
+
 void read_root(const toml::table& root, AppConfig& config, TomlErrors& errors) {
   TomlTable table(root, "the file", errors);
   if (const toml::node* const found = table.node("server")) {
@@ -240,6 +263,38 @@ void read_root(const toml::table& root, AppConfig& config, TomlErrors& errors) {
         config.server.shares.push_back(
             read_share(TomlTable(*item.as_table(), "[[share]]", errors), item));
       }
+    }
+  }
+  if (const toml::node* const found = table.node("domain")) {
+    const toml::array* const domains = found->as_array();
+    if (!domains || !domains->is_homogeneous(toml::node_type::table)) {
+      table.bad(*found, "domain", "tables: [[domain]]");
+    } else {
+      for (const toml::node& item : *domains) {
+        config.server.domains.push_back(
+            read_domain(TomlTable(*item.as_table(), "[[domain]]", errors), item));
+      }
+    }
+  }
+  if (const toml::node* const found = table.node("audit")) {
+    if (const toml::table* const audit = found->as_table()) {
+      TomlTable section(*audit, "[audit]", errors);
+      std::string file;
+      section.text("file", file);
+      config.audit_file = file;
+      section.finish();
+    } else {
+      table.bad(*found, "audit", "a table: [audit]");
+    }
+  }
+  if (const toml::node* const found = table.node("rpc")) {
+    if (const toml::table* const rpc = found->as_table()) {
+      TomlTable section(*rpc, "[rpc]", errors);
+      section.text("forward", config.server.rpc_forward);
+      section.number("node", config.server.rpc_node, 0, 65535);
+      section.finish();
+    } else {
+      table.bad(*found, "rpc", "a table: [rpc]");
     }
   }
   table.finish();
@@ -320,6 +375,19 @@ std::expected<void, Message> check(const AppConfig& config) {
   }
   if (config.server.shares.empty()) {
     return std::unexpected("nothing to serve: give --share NAME=DIR or a [[share]]");
+  }
+  const auto& domains = config.server.domains;
+  for (std::size_t i = 0; i < domains.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const std::uint64_t first = std::max(domains[i].first_id, domains[j].first_id);
+      const std::uint64_t end = std::min(std::uint64_t{domains[i].first_id} + domains[i].count,
+                                         std::uint64_t{domains[j].first_id} + domains[j].count);
+      if (first < end || domains[i].domain == domains[j].domain) {
+        return std::unexpected("[[domain]]: " + domains[i].domain.to_string() + " and " +
+                               domains[j].domain.to_string() +
+                               " share ids: two people would be one user");
+      }
+    }
   }
   std::vector<std::string> seen;
   for (const ports::ShareConfig& share : config.server.shares) {

@@ -35,6 +35,9 @@ struct AppConfig {
   std::filesystem::path runtime_dir;
   std::filesystem::path keytab;
   std::filesystem::path state_dir;  ///< of a single node: what survives its restart; empty: nothing
+  std::optional<std::string> guest_account;  ///< unknown users become guests that act as it
+  bool winbind = true;
+  std::filesystem::path audit_file;  ///< empty: no audit
   log::Level log_level = log::Level::Info;
   std::optional<PoolConfig> pool;
 };

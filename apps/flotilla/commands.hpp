@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "flotilla/app_config.hpp"
 
@@ -27,6 +28,16 @@ struct UserAdd {
   std::optional<std::uint32_t> gid;
   bool as_share_owner = false;
 };
+struct GroupAdd {
+  std::filesystem::path users_file;
+  std::string name;
+  std::vector<std::string> members;  ///< names or SIDs; replaces those that were there
+  std::optional<std::uint32_t> gid;
+};
+int group_add(const GroupAdd& what);
+int group_list(const std::filesystem::path& users_file);
+int group_remove(const std::filesystem::path& users_file, const std::string& name);
+
 int user_add(const UserAdd& what);
 int user_list(const std::filesystem::path& users_file);
 int user_remove(const std::filesystem::path& users_file, const std::string& name);

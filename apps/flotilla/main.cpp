@@ -128,6 +128,27 @@ int main(int argc, char** argv) {
   user_remove->add_option("--users-file", users_file, "default " + default_users);
   user_remove->callback([&] { result = flotilla::app::user_remove(users_file, remove_name); });
 
+  CLI::App* const group = app.add_subcommand("group", "local groups");
+  group->require_subcommand(1);
+  flotilla::app::GroupAdd group_what;
+  CLI::App* const group_add = group->add_subcommand("add", "add a group or change its members");
+  group_add->add_option("name", group_what.name, "Administrators, Users and Guests are built in")
+      ->required();
+  group_add->add_option("--member", group_what.members, "a user's name or a SID, repeatable");
+  group_add->add_option("--gid", group_what.gid, "a gid that its members get");
+  group_add->add_option("--users-file", users_file, "default " + default_users);
+  group_add->callback([&] {
+    group_what.users_file = users_file;
+    result = flotilla::app::group_add(group_what);
+  });
+  CLI::App* const group_list = group->add_subcommand("list", "list the groups");
+  group_list->add_option("--users-file", users_file, "default " + default_users);
+  group_list->callback([&] { result = flotilla::app::group_list(users_file); });
+  CLI::App* const group_remove = group->add_subcommand("remove", "remove a group");
+  group_remove->add_option("name", remove_name)->required();
+  group_remove->add_option("--users-file", users_file, "default " + default_users);
+  group_remove->callback([&] { result = flotilla::app::group_remove(users_file, remove_name); });
+
   CLI::App* const config = app.add_subcommand("config", "the configuration file");
   config->require_subcommand(1);
   std::string checked_file = "/etc/flotilla/flotilla.toml";

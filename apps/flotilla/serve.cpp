@@ -76,6 +76,9 @@ std::expected<std::unique_ptr<ports::Identity>, Message> make_identity(
   identity.workgroup = config.server.workgroup;
   identity.user_file = config.users_file;
   identity.keytab = config.keytab;
+  identity.guest_account = config.guest_account;
+  identity.domains = config.server.domains;
+  identity.winbind = config.winbind;
   if (user) {
     const auto password = auth::read_password_file(user->password_file);
     if (!password) return std::unexpected(password.error());

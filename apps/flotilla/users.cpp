@@ -1,4 +1,4 @@
-// flotilla user add|list|remove.
+// flotilla user add|list|remove, flotilla group add|list|remove.
 #include <iostream>
 
 #include "auth/user_db.hpp"
@@ -57,6 +57,35 @@ int user_remove(const std::filesystem::path& users_file, const std::string& name
       auth::UserDb::edit(users_file, [&](auth::UserDb& db) -> std::expected<void, auth::Message> {
         if (db.remove(name)) return {};
         return std::unexpected(users_file.string() + " has no user \"" + name + "\"");
+      }));
+}
+
+int group_add(const GroupAdd& what) {
+  std::error_code ignored;
+  std::filesystem::create_directories(what.users_file.parent_path(), ignored);
+  return report(auth::UserDb::edit(what.users_file, [&](auth::UserDb& db) {
+    return db.put_group({.name = what.name, .gid = what.gid, .members = what.members});
+  }));
+}
+
+int group_list(const std::filesystem::path& users_file) {
+  const auto db = auth::UserDb::load(users_file);
+  if (!db) return report(std::unexpected(db.error()));
+  for (const auth::Group& group : db->groups()) {
+    std::cout << group.name;
+    if (group.gid) std::cout << " gid=" << *group.gid;
+    std::cout << ':';
+    for (const std::string& member : group.members) std::cout << ' ' << member;
+    std::cout << '\n';
+  }
+  return 0;
+}
+
+int group_remove(const std::filesystem::path& users_file, const std::string& name) {
+  return report(
+      auth::UserDb::edit(users_file, [&](auth::UserDb& db) -> std::expected<void, auth::Message> {
+        if (db.remove_group(name)) return {};
+        return std::unexpected(users_file.string() + " has no group \"" + name + "\"");
       }));
 }
 

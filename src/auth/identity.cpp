@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "auth/accounts.hpp"
 #include "auth/krb5/acceptor.hpp"
 #include "auth/ntlm/acceptor.hpp"
 #include "auth/spnego/acceptor.hpp"
@@ -27,14 +28,24 @@ std::string lower_ascii(std::string text) {
 }
 
 ports::IdMap ids_of(const IdentityConfig& config) {
-  if (config.machine_sid) return ports::IdMap(*config.machine_sid);
-  return ports::IdMap::of_server_name(config.server_name);
+  const ports::IdMap own = config.machine_sid ? ports::IdMap(*config.machine_sid)
+                                              : ports::IdMap::of_server_name(config.server_name);
+  return own.with_domains(config.domains);
 }
 
 class LocalIdentity final : public ports::Identity {
  public:
   LocalIdentity(const IdentityConfig& config, const ports::Clock& clock, ports::Entropy& entropy)
-      : users_(config.user_file, config.users), tokens_(ids_of(config), config.server_name) {
+      : users_(config.user_file, config.users),
+        tokens_(ids_of(config), config.server_name),
+        winbind_(config.winbind ? Winbind::open() : nullptr),
+        accounts_(users_, tokens_, winbind_.get()) {
+    tokens_.set_groups([this] { return users_.groups(); });
+    if (winbind_) {
+      winbind_ids_ = [this](const wire::Sid& sid, bool is_user) {
+        return is_user ? winbind_->uid_of(sid) : winbind_->gid_of(sid);
+      };
+    }
     around_.server_name = utf16_or_empty(config.server_name);
     around_.dns_domain = utf16_or_empty(config.dns_domain);
     around_.dns_name =
@@ -90,8 +101,18 @@ class LocalIdentity final : public ports::Identity {
     return std::make_unique<spnego::Acceptor>(mechanisms_);
   }
 
+  [[nodiscard]] ports::Accounts* accounts() noexcept override { return &accounts_; }
+
  private:
   Result<ports::TokenPtr> token_of_principal(const krb5::Principal& who) {
+    if (who.pac) {
+      if ((who.pac->user_account_control & kPacDisabled) != 0) {
+        return fail(NtStatus::AccountDisabled);
+      }
+      if (auto token = tokens_.of_domain_user(*who.pac, who.local_name, winbind_ids_)) {
+        return token;
+      }
+    }
     // A name of a foreign realm never means a local user: only auth_to_local may say so.
     for (const std::string& name : {who.local_name, who.name}) {
       if (name.empty()) continue;
@@ -103,14 +124,20 @@ class LocalIdentity final : public ports::Identity {
         return tokens_.of_user(*user);
       }
     }
-    log::info("logon refused: Kerberos principal {} has no account on this machine{}",
+    log::info("logon refused: Kerberos principal {} has no account on this machine{}{}",
               for_log(who.name),
-              who.local_name.empty() ? " (no auth_to_local rule of krb5.conf fits)" : "");
+              who.local_name.empty() ? " (no auth_to_local rule of krb5.conf fits)" : "",
+              who.pac ? ", and no [[domain]] has ids for " + who.pac->user_sid.to_string() : "");
     return fail(NtStatus::LogonFailure);
   }
 
+  static constexpr std::uint32_t kPacDisabled = 0x00000001;  // [MS-SAMR] 2.2.1.12
+
   UserStore users_;
   TokenMaker tokens_;
+  std::unique_ptr<Winbind> winbind_;
+  TokenMaker::IdsOfSids winbind_ids_;
+  LocalAccounts accounts_;
   ntlm::Surroundings around_;
   std::shared_ptr<const krb5::Keys> keys_;
   krb5::Keys::MakeToken principal_token_;

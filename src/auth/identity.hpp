@@ -12,6 +12,7 @@
 
 #include "auth/user_db.hpp"
 #include "ports/clock.hpp"
+#include "ports/id_map.hpp"
 #include "ports/identity.hpp"
 
 namespace flotilla::auth {
@@ -37,6 +38,8 @@ struct IdentityConfig {
   /// Part of every SID of this server; equal on all nodes of a pool. Empty: derived from
   /// `server_name`, so that it is stable without any state.
   std::optional<std::array<std::uint32_t, 3>> machine_sid;
+  std::vector<ports::DomainIds> domains;  ///< ids of directories' users by RID
+  bool winbind = true;                    ///< names and ids of winbind's, where it runs
 };
 
 /// Input   `clock` and `entropy` outlive what is returned

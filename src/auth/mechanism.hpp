@@ -21,6 +21,12 @@ class Mechanism {
   /// Errors  NotSupported  the mechanism negotiated no signatures
   [[nodiscard]] virtual Result<Bytes> mic(ByteView message) = 0;
   [[nodiscard]] virtual bool verify_mic(ByteView message, ByteView mic) = 0;
+
+  /// As ports::AuthExchange::attempt.
+  [[nodiscard]] const ports::AuthAttempt& attempt() const noexcept { return attempt_; }
+
+ protected:
+  ports::AuthAttempt attempt_;
 };
 
 }  // namespace flotilla::auth

@@ -61,6 +61,53 @@ std::optional<UnixAccount> find_unix_account(std::string_view name) {
   return look_up(lower);
 }
 
+wire::Sid TokenMaker::sid_of(const User& user) const {
+  const auto account = user.as_share_owner ? std::nullopt : find_account_(user.name);
+  if (account) return ids_.user_sid(account->uid);
+  if (user.uid && user.gid && !user.as_share_owner) return ids_.user_sid(*user.uid);
+  const auto name = wire::utf16_of(user.name);
+  const std::u16string folded = name ? fold_user_name(*name) : std::u16string{};
+  return ids_.named_user_sid(as_text(bytes_of(folded)));
+}
+
+wire::Sid TokenMaker::sid_of(const Group& group) const {
+  const auto name = wire::utf16_of(group.name);
+  const std::u16string folded = name ? fold_user_name(*name) : std::u16string{};
+  if (folded == u"ADMINISTRATORS") return wire::well_known::kAdministrators;
+  if (folded == u"USERS") return wire::well_known::kUsers;
+  if (folded == u"GUESTS") return wire::well_known::kGuests;
+  if (group.gid) return ids_.group_sid(*group.gid);
+  return ids_.named_user_sid("@" + std::string(as_text(bytes_of(folded))));
+}
+
+/// Puts the token into the local groups that hold the user's name or one of its SIDs.
+/// `local_name` is empty for those that are no local users.
+void TokenMaker::join_groups(ports::Token& token, std::string_view local_name) const {
+  if (!groups_) return;
+  const auto fold = [](std::string_view text) {
+    const auto wide = wire::utf16_of(text);
+    return wide ? fold_user_name(*wide) : std::u16string{};
+  };
+  const std::u16string user = fold(local_name);
+  const auto has = [&](const wire::Sid& sid) {
+    return sid == token.user_sid ||
+           std::ranges::find(token.group_sids, sid) != token.group_sids.end();
+  };
+  for (const Group& group : groups_()) {
+    const bool inside = std::ranges::any_of(group.members, [&](const std::string& member) {
+      if (const auto sid = wire::Sid::parse(member)) return has(*sid);
+      return !user.empty() && fold(member) == user;
+    });
+    if (!inside) continue;
+    const wire::Sid sid = sid_of(group);
+    if (!has(sid)) token.group_sids.push_back(sid);
+    if (!group.gid || token.use_share_owner) continue;
+    if (std::ranges::find(token.groups, *group.gid) == token.groups.end()) {
+      token.groups.push_back(*group.gid);
+    }
+  }
+}
+
 void TokenMaker::act_as(ports::Token& token, const UnixAccount& account) const {
   token.uid = account.uid;
   token.gid = account.gid;
@@ -89,13 +136,12 @@ ports::TokenPtr TokenMaker::of_user(const User& user) const {
     act_as(*token, UnixAccount{user.name, *user.uid, *user.gid, {*user.gid}});
   } else {
     token->use_share_owner = true;
-    const auto name = wire::utf16_of(user.name);
-    const std::u16string folded = name ? fold_user_name(*name) : std::u16string{};
-    token->user_sid = ids_.named_user_sid(as_text(bytes_of(folded)));
+    token->user_sid = sid_of(user);
     // "None", the primary group of Windows' local users.
     token->group_sids.push_back(*ids_.machine_sid().with_rid(513));
   }
   add_well_known(*token, true);
+  join_groups(*token, user.name);
   return token;
 }
 
@@ -107,6 +153,57 @@ ports::TokenPtr TokenMaker::of_account(std::string_view local_name, std::string 
   token->domain = std::move(realm);
   act_as(*token, *account);
   add_well_known(*token, true);
+  join_groups(*token, account->name);
+  return token;
+}
+
+ports::TokenPtr TokenMaker::of_domain_user(const wire::PacLogonInfo& info,
+                                           std::string_view local_name,
+                                           const IdsOfSids& ids_of) const {
+  const auto id_of = [&](const wire::Sid& sid, bool is_user) -> std::optional<std::uint32_t> {
+    if (const auto id = is_user ? ids_.uid_of(sid) : ids_.gid_of(sid)) return id;
+    return ids_of ? ids_of(sid, is_user) : std::nullopt;
+  };
+  const wire::Sid ours = ids_.machine_sid();
+  const wire::Sid builtin = wire::well_known::kUsers.domain();
+  const auto foreign = [&](const wire::Sid& sid) {
+    return !sid.is_in(ours) && !sid.is_in(builtin) && sid.identifier_authority() != 22;
+  };
+  if (!foreign(info.user_sid)) return nullptr;
+  auto token = std::make_shared<ports::Token>();
+  token->user_name = wire::printable(info.account_name);
+  token->domain = wire::printable(info.domain_name);
+  std::vector<wire::Sid> sids;
+  for (const wire::Sid& sid : info.group_sids) {
+    if (foreign(sid)) sids.push_back(sid);
+  }
+  const auto account = local_name.empty() ? std::nullopt : find_account_(local_name);
+  if (account) {
+    act_as(*token, *account);
+    token->group_sids.push_back(token->user_sid);
+    token->group_sids.insert(token->group_sids.end(), sids.begin(), sids.end());
+  } else {
+    token->foreign = true;
+    const auto uid = id_of(info.user_sid, true);
+    if (!uid) return nullptr;
+    token->uid = *uid;
+    token->group_sids = sids;
+    token->group_sids.push_back(wire::well_known::unix_user(*uid));
+    token->gid = id_of(info.primary_group_sid, false).value_or(token->gid);
+    token->groups = {token->gid};
+  }
+  token->user_sid = info.user_sid;
+  for (const wire::Sid& sid : sids) {
+    constexpr std::size_t kGroupsMax = 65536;  // NGROUPS_MAX
+    const auto gid = id_of(sid, false);
+    if (!gid || token->groups.size() == kGroupsMax ||
+        std::ranges::find(token->groups, *gid) != token->groups.end()) {
+      continue;
+    }
+    token->groups.push_back(*gid);
+  }
+  add_well_known(*token, true);
+  join_groups(*token, account ? account->name : std::string{});
   return token;
 }
 

@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "auth/text.hpp"
+#include "wire/sid.hpp"
 
 namespace flotilla::auth {
 
@@ -91,15 +92,53 @@ std::optional<crypto::Md16> hash_of(std::string_view hex) {
   return hash;
 }
 
-/// One line of the file; an error says what was expected.
-std::expected<User, Message> parse_line(std::string_view line) {
+std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> fields;
   while (true) {
-    const std::size_t colon = line.find(':');
-    fields.push_back(line.substr(0, colon));
-    if (colon == line.npos) break;
-    line.remove_prefix(colon + 1);
+    const std::size_t at = text.find(separator);
+    fields.push_back(text.substr(0, at));
+    if (at == text.npos) return fields;
+    text.remove_prefix(at + 1);
   }
+}
+
+std::expected<void, Message> check_group(const Group& group) {
+  if (auto good = check_user_name(group.name); !good) return good;
+  for (const std::string& member : group.members) {
+    if (wire::Sid::parse(member)) continue;
+    if (auto good = check_user_name(member); !good) return good;
+  }
+  return {};
+}
+
+/// A line behind its @.
+std::expected<Group, Message> parse_group(std::string_view line) {
+  const std::vector<std::string_view> fields = split(line, ':');
+  if (fields.size() != 3) {
+    return complain(
+        fmt::format("expected @NAME:GID:MEMBER,MEMBER, found {} field(s)", fields.size()));
+  }
+  Group group;
+  group.name = fields[0];
+  if (!fields[1].empty()) {
+    group.gid = number_of(fields[1]);
+    if (!group.gid) {
+      return complain(
+          fmt::format("expected a number below 4294967295 for the GID of @{}, found "
+                      "\"{}\"",
+                      group.name, fields[1]));
+    }
+  }
+  if (!fields[2].empty()) {
+    for (const std::string_view member : split(fields[2], ',')) group.members.emplace_back(member);
+  }
+  if (auto good = check_group(group); !good) return complain(good.error());
+  return group;
+}
+
+/// One line of the file; an error says what was expected.
+std::expected<User, Message> parse_line(std::string_view line) {
+  const std::vector<std::string_view> fields = split(line, ':');
   if (fields.size() != 5) {
     return complain(
         fmt::format("expected NAME:NTHASH:UID:GID:FLAGS, found {} field(s)", fields.size()));
@@ -220,6 +259,16 @@ std::expected<UserDb, Message> UserDb::parse(std::string_view text, std::string_
     text.remove_prefix(end == text.npos ? text.size() : end + 1);
     if (line.ends_with('\r')) line.remove_suffix(1);
     if (line.empty() || line.front() == '#') continue;
+    if (line.front() == '@') {
+      auto group = parse_group(line.substr(1));
+      if (!group) return complain(fmt::format("{}:{}: {}", file_name, number, group.error()));
+      if (db.find_group(group->name) != nullptr) {
+        return complain(fmt::format("{}:{}: group {} stands in this file twice", file_name, number,
+                                    group->name));
+      }
+      db.groups_.push_back(std::move(*group));
+      continue;
+    }
     auto user = parse_line(line);
     if (!user) return complain(fmt::format("{}:{}: {}", file_name, number, user.error()));
     if (db.find(user->name) != nullptr) {
@@ -272,6 +321,14 @@ std::string UserDb::text() const {
     }
     if (user.disabled) out += 'D';
     if (user.as_share_owner) out += 'O';
+    out += '\n';
+  }
+  if (!groups_.empty()) out += "# Local groups: @NAME:GID:MEMBER,MEMBER (users, or SIDs)\n";
+  for (const Group& group : groups_) {
+    out += '@' + group.name + ':' + (group.gid ? std::to_string(*group.gid) : "") + ':';
+    for (std::size_t i = 0; i < group.members.size(); ++i) {
+      out += (i == 0 ? "" : ",") + group.members[i];
+    }
     out += '\n';
   }
   return out;
@@ -327,6 +384,32 @@ const User* UserDb::find(std::string_view name) const {
   if (key.empty()) return nullptr;
   for (const User& user : users_) {
     if (folded(user.name) == key) return &user;
+  }
+  return nullptr;
+}
+
+std::expected<void, Message> UserDb::put_group(Group group) {
+  if (auto good = check_group(group); !good) return good;
+  const std::u16string key = folded(group.name);
+  const auto same =
+      std::ranges::find_if(groups_, [&](const Group& other) { return folded(other.name) == key; });
+  if (same == groups_.end()) {
+    groups_.push_back(std::move(group));
+  } else {
+    *same = std::move(group);
+  }
+  return {};
+}
+
+bool UserDb::remove_group(std::string_view name) {
+  const std::u16string key = folded(name);
+  return std::erase_if(groups_, [&](const Group& group) { return folded(group.name) == key; }) != 0;
+}
+
+const Group* UserDb::find_group(std::string_view name) const {
+  const std::u16string key = folded(name);
+  for (const Group& group : groups_) {
+    if (folded(group.name) == key) return &group;
   }
   return nullptr;
 }

@@ -29,6 +29,14 @@ struct User {
   bool as_share_owner = false;
 };
 
+/// A local group. "Administrators", "Users" and "Guests" are BUILTIN's.
+struct Group {
+  std::string name;
+  std::optional<std::uint32_t> gid;  ///< what its members get beside their own groups
+  /// Names of users, or SIDs as text ("S-1-5-21-..."): users and groups of a domain.
+  std::vector<std::string> members;
+};
+
 /// 1 to 64 characters (UTF-8), none of "/\[]:;|=,+*?<>@# or control characters, no space or dot at
 /// the end; what is wrong otherwise.
 [[nodiscard]] std::expected<void, Message> check_user_name(std::string_view name);
@@ -51,6 +59,7 @@ struct User {
 ///         One user per line, five fields between colons:  NAME:NTHASH:UID:GID:FLAGS
 ///         NTHASH is 32 hexadecimal digits; UID and GID are numbers or empty (both or neither);
 ///         FLAGS is empty or of the letters D (disabled) and O (acts as the share's owner).
+///         A line that starts with @ is a group, three fields:  @NAME:GID:MEMBER,MEMBER,...
 class UserDb {
  public:
   /// Errors  "FILE:LINE: what was expected, what stands there" for the first bad line; two lines
@@ -73,6 +82,12 @@ class UserDb {
   [[nodiscard]] const User* find(std::string_view name) const;
   [[nodiscard]] const std::vector<User>& users() const noexcept { return users_; }
 
+  /// The same for groups.
+  [[nodiscard]] std::expected<void, Message> put_group(Group group);
+  [[nodiscard]] bool remove_group(std::string_view name);
+  [[nodiscard]] const Group* find_group(std::string_view name) const;
+  [[nodiscard]] const std::vector<Group>& groups() const noexcept { return groups_; }
+
   /// Loads, changes and saves under a lock that other processes respect (FILE.lock).
   [[nodiscard]] static std::expected<void, Message> edit(
       const std::filesystem::path& path,
@@ -80,6 +95,7 @@ class UserDb {
 
  private:
   std::vector<User> users_;
+  std::vector<Group> groups_;
 };
 
 }  // namespace flotilla::auth

@@ -66,4 +66,10 @@ std::vector<User> UserStore::all() {
   return out;
 }
 
+std::vector<Group> UserStore::groups() {
+  const std::lock_guard lock(mutex_);
+  refresh();
+  return from_file_.groups();
+}
+
 }  // namespace flotilla::auth

@@ -29,6 +29,7 @@ class UserStore {
   /// they changed.
   [[nodiscard]] std::optional<User> find(std::string_view name);
   [[nodiscard]] std::vector<User> all();
+  [[nodiscard]] std::vector<Group> groups();
 
  private:
   struct FileStamp {

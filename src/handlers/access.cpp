@@ -66,11 +66,7 @@ Result<std::optional<wire::SecurityDescriptor>> stored_of(ports::BackendFile& fi
 Requester requester_of(Server& server, const session::Session& session, const Share& share) {
   const auto& credentials = static_cast<const SessionCredentials&>(*session.credentials);
   const ports::Token& token = *credentials.token;
-  Requester out{kernel_credentials(session, share),
-                {},
-                ports::IdMap::of_server_name(server.config().server_name),
-                {},
-                {}};
+  Requester out{kernel_credentials(session, share), {}, server.ids(), {}, {}};
   std::uint32_t uid = out.kernel.uid;
   std::uint32_t gid = out.kernel.gid;
   std::vector<std::uint32_t> groups = out.kernel.groups;

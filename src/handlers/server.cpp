@@ -48,6 +48,7 @@ void describe(const ServerChannel& channel, ServerSnapshot& into) {
 
 Server::Server(ServerParts parts)
     : parts_(std::move(parts)),
+      ids_(parts_.config.ids()),
       notify_(std::make_unique<NotifyHub>()),
       sessions_(std::make_unique<SessionTable>()),
       leases_(std::make_unique<LeaseIndex>()),

@@ -118,6 +118,7 @@ class Server final : public ports::ChannelServer {
 
   [[nodiscard]] const ports::ServerConfig& config() const noexcept { return parts_.config; }
   [[nodiscard]] NodeId node() const noexcept { return parts_.node; }
+  [[nodiscard]] const ports::IdMap& ids() const noexcept { return ids_; }
   [[nodiscard]] ports::Engine& engine() noexcept { return *parts_.engine; }
   [[nodiscard]] ports::Identity& identity() noexcept { return *parts_.identity; }
   [[nodiscard]] ports::Clock& clock() noexcept { return *parts_.clock; }
@@ -168,6 +169,7 @@ class Server final : public ports::ChannelServer {
 
  private:
   ServerParts parts_;
+  const ports::IdMap ids_;
   std::unique_ptr<NotifyHub> notify_;
   std::unique_ptr<SessionTable> sessions_;
   std::unique_ptr<LeaseIndex> leases_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "ports/id_map.hpp"
 
 namespace flotilla::ports {
 
@@ -81,7 +82,15 @@ struct ServerConfig {
   std::uint32_t locks_max = 1000000;  ///< of this node's clients
   bool leases = true;
   bool torture_fsctls = false;  ///< smbtorture may make this server misbehave: tests only
+  std::vector<DomainIds> domains;  ///< ids of directories' users by RID
+  /// samba-dcerpcd's "ncalrpc dir": pipes that are not served here go there. Empty: there are none.
+  std::string rpc_forward;
+  std::uint32_t rpc_node = 0;  ///< the node of the pool that forwards; 0: each for itself
   std::vector<ShareConfig> shares;
+
+  [[nodiscard]] IdMap ids() const {
+    return IdMap::of_server_name(server_name).with_domains(domains);
+  }
 };
 
 }  // namespace flotilla::ports

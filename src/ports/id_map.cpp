@@ -40,12 +40,40 @@ wire::Sid IdMap::machine_sid() const {
   return wire::Sid{5, {21, machine_[0], machine_[1], machine_[2]}};
 }
 
+IdMap IdMap::with_domains(std::vector<DomainIds> domains) const {
+  IdMap out = *this;
+  if (!domains.empty()) {
+    out.domains_ = std::make_shared<const std::vector<DomainIds>>(std::move(domains));
+  }
+  return out;
+}
+
+std::optional<wire::Sid> IdMap::domain_sid_of(std::uint32_t id) const {
+  if (!domains_) return std::nullopt;
+  for (const DomainIds& domain : *domains_) {
+    if (id >= domain.first_id && id - domain.first_id < domain.count) {
+      return domain.domain.with_rid(id - domain.first_id);
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> IdMap::domain_id_of(const wire::Sid& sid) const {
+  if (!domains_) return std::nullopt;
+  for (const DomainIds& domain : *domains_) {
+    if (sid.is_in(domain.domain) && sid.rid() < domain.count) return domain.first_id + sid.rid();
+  }
+  return std::nullopt;
+}
+
 wire::Sid IdMap::user_sid(std::uint32_t uid) const {
+  if (const auto sid = domain_sid_of(uid)) return *sid;
   if (uid > kAlgorithmicIdMax) return wire::well_known::unix_user(uid);
   return wire::Sid{5, {21, machine_[0], machine_[1], machine_[2], kAlgorithmicRidBase + 2 * uid}};
 }
 
 wire::Sid IdMap::group_sid(std::uint32_t gid) const {
+  if (const auto sid = domain_sid_of(gid)) return *sid;
   if (gid > kAlgorithmicIdMax) return wire::well_known::unix_group(gid);
   return wire::Sid{5,
                    {21, machine_[0], machine_[1], machine_[2], kAlgorithmicRidBase + 1 + 2 * gid}};
@@ -53,11 +81,13 @@ wire::Sid IdMap::group_sid(std::uint32_t gid) const {
 
 std::optional<std::uint32_t> IdMap::uid_of(const wire::Sid& sid) const {
   if (sid.is_in(machine_sid())) return id_of_rid(sid.rid(), 0);
+  if (const auto id = domain_id_of(sid)) return id;
   return unix_id_of(sid, 1);
 }
 
 std::optional<std::uint32_t> IdMap::gid_of(const wire::Sid& sid) const {
   if (sid.is_in(machine_sid())) return id_of_rid(sid.rid(), 1);
+  if (const auto id = domain_id_of(sid)) return id;
   return unix_id_of(sid, 2);
 }
 

@@ -4,21 +4,34 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "wire/sid.hpp"
 
 namespace flotilla::ports {
 
+/// Ids of a domain's accounts: RID n is uid and gid `first_id` + n, for n below `count`.
+struct DomainIds {
+  wire::Sid domain;
+  std::uint32_t first_id = 0;
+  std::uint32_t count = 0;
+};
+
 /// A uid is S-1-5-21-<machine>-<1000 + 2 uid>, a gid S-1-5-21-<machine>-<1001 + 2 gid>, as Samba's
 /// algorithmic mapping has it; S-1-22-1-<uid> and S-1-22-2-<gid> (Samba's "Unix User" and "Unix
-/// Group") are understood too, and are what ids above 536866816 become.
+/// Group") are understood too, and are what ids above 536866816 become. Ids in a
+/// domain's range are that domain's.
 class IdMap {
  public:
   explicit IdMap(std::array<std::uint32_t, 3> machine) noexcept : machine_(machine) {}
   /// From the server's name: the same on every node and after every start.
   [[nodiscard]] static IdMap of_server_name(std::string_view server_name) noexcept;
+
+  /// The same with domains beside the server's own; their ranges do not overlap.
+  [[nodiscard]] IdMap with_domains(std::vector<DomainIds> domains) const;
 
   [[nodiscard]] const std::array<std::uint32_t, 3>& machine() const noexcept { return machine_; }
   [[nodiscard]] wire::Sid machine_sid() const;  ///< S-1-5-21-<machine>: the server's own domain
@@ -31,7 +44,11 @@ class IdMap {
   [[nodiscard]] wire::Sid named_user_sid(std::string_view folded_name) const;
 
  private:
+  [[nodiscard]] std::optional<wire::Sid> domain_sid_of(std::uint32_t id) const;
+  [[nodiscard]] std::optional<std::uint32_t> domain_id_of(const wire::Sid& sid) const;
+
   std::array<std::uint32_t, 3> machine_;
+  std::shared_ptr<const std::vector<DomainIds>> domains_;  ///< null where there are none
 };
 
 }  // namespace flotilla::ports

@@ -9,6 +9,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "ports/accounts.hpp"
 #include "wire/sid.hpp"
 
 namespace flotilla::ports {
@@ -27,6 +28,8 @@ struct Token {
   /// The user has no uid of its own: act as the owner of the share's directory. `uid`, `gid` and
   /// `groups` mean nothing then; the backend puts in the directory's.
   bool use_share_owner = false;
+  /// Of a domain that is not this server's: a bare name in the configuration is somebody else.
+  bool foreign = false;
 };
 
 using TokenPtr = std::shared_ptr<const Token>;
@@ -41,6 +44,15 @@ struct AuthStep {
   /// Empty for an anonymous session.
   Bytes session_key;
   std::uint64_t expires_unix_seconds = 0;  ///< end of the Kerberos ticket; 0 is never
+};
+
+/// What is known of who tries to log on, for the audit and for slowing guesses down. Nothing of it
+/// is proven.
+struct AuthAttempt {
+  std::string user;       ///< as the client wrote it, UTF-8; empty: not known (yet)
+  std::string domain;     ///< the same
+  std::string mechanism;  ///< "NTLM", "Kerberos", or empty
+  std::string reason;     ///< why it failed, a sentence; empty on success
 };
 
 /// One authentication from its first SESSION_SETUP to its last; dies with either end.
@@ -58,6 +70,8 @@ class AuthExchange {
   /// Calls   one thread at a time, any thread; may read the user database and the unix accounts
   ///         (microseconds; with a directory behind nsswitch milliseconds)
   [[nodiscard]] virtual Result<AuthStep> step(ByteView security_buffer) = 0;
+  /// What the steps so far told.
+  [[nodiscard]] virtual AuthAttempt attempt() const { return {}; }
 };
 
 /// Thread-safe.
@@ -69,6 +83,9 @@ class Identity {
   [[nodiscard]] virtual Bytes negotiate_token() = 0;
 
   [[nodiscard]] virtual std::unique_ptr<AuthExchange> begin() = 0;
+
+  /// Names and SIDs of those that it knows; null where it can not tell. Lives as long as this.
+  [[nodiscard]] virtual Accounts* accounts() noexcept { return nullptr; }
 };
 
 }  // namespace flotilla::ports

@@ -4,6 +4,8 @@
 #include <atomic>
 
 #include "base/log.hpp"
+#include "rpc/access.hpp"
+#include "rpc/handles.hpp"
 
 namespace flotilla::rpc {
 
@@ -34,7 +36,9 @@ bool same_interface(const wire::RpcSyntaxId& ours, const wire::RpcSyntaxId& aske
 }  // namespace
 
 Dispatcher::Dispatcher(const Endpoint& endpoint, PipeContext context, ReplySink sink)
-    : endpoint_(endpoint), context_(std::move(context)), sink_(std::move(sink)) {}
+    : endpoint_(endpoint), context_(std::move(context)), sink_(std::move(sink)) {
+  context_.handles = std::make_shared<HandleTable>();
+}
 
 Status Dispatcher::receive(ByteView data) {
   if (dead_) return fail(NtStatus::PipeDisconnected);
@@ -210,7 +214,22 @@ void Dispatcher::carry_out(Assembly call) {
   if (context == contexts_.end()) {
     return fault(call.call_id, call.context_id, wire::rpc_fault::kUnknownInterface);
   }
-  const CallResult result = context->interface->call(context_, call.opnum, call.stub);
+  const Interface& interface = *context->interface;
+  if (!interface.wants_listing(call.opnum) || !context_.list || !context_.caller ||
+      !is_administrator(*context_.caller)) {
+    return answer(call, interface);
+  }
+  context_.list(
+      [this, alive = std::weak_ptr(alive_), &interface, call = std::move(call)](Listing listing) {
+        if (alive.expired()) return;
+        context_.listing = std::make_shared<const Listing>(std::move(listing));
+        answer(call, interface);
+        context_.listing.reset();
+      });
+}
+
+void Dispatcher::answer(const Assembly& call, const Interface& interface) {
+  const CallResult result = interface.call(context_, call.opnum, call.stub);
   if (!result) return fault(call.call_id, call.context_id, result.error());
   Bytes pdus;
   wire::encode_rpc_response(call.call_id, call.context_id, *result, max_send_bytes_, pdus);

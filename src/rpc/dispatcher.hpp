@@ -39,6 +39,7 @@ class Dispatcher final : public PipeServer {
   bool on_bind(const wire::RpcHeader& header, ByteView body, bool alter);
   bool on_request(const wire::RpcHeader& header, ByteView body);
   void carry_out(Assembly call);
+  void answer(const Assembly& call, const Interface& interface);
   wire::RpcBindContextResult negotiate(const wire::RpcPresentationContext& proposal);
   void fault(std::uint32_t call_id, std::uint16_t context_id, std::uint32_t status);
   void refuse_bind(std::uint32_t call_id, std::uint16_t reason);
@@ -53,6 +54,7 @@ class Dispatcher final : public PipeServer {
   std::vector<Context> contexts_;
   Bytes pending_;  ///< bytes of a PDU that is not complete
   std::optional<Assembly> assembly_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  ///< gone with this
 };
 
 }  // namespace flotilla::rpc

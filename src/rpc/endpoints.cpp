@@ -9,9 +9,14 @@ namespace flotilla::rpc {
 
 namespace {
 
-const std::array<Endpoint, 2>& endpoints() {
-  static const std::array<Endpoint, 2> all{Endpoint{"srvsvc", {&srvsvc_interface()}},
-                                           Endpoint{"wkssvc", {&wkssvc_interface()}}};
+/// lsass serves lsarpc and samr under one roof on Windows; clients take either name for both.
+const std::array<Endpoint, 5>& endpoints() {
+  static const std::vector<const Interface*> accounts{&lsarpc_interface(), &dssetup_interface(),
+                                                      &samr_interface()};
+  static const std::array<Endpoint, 5> all{
+      Endpoint{"srvsvc", {&srvsvc_interface()}}, Endpoint{"wkssvc", {&wkssvc_interface()}},
+      Endpoint{"lsarpc", accounts, true}, Endpoint{"lsass", accounts, true},
+      Endpoint{"samr", accounts, true}};
   return all;
 }
 
@@ -32,7 +37,9 @@ bool pipe_exists(std::string_view name) noexcept { return find_endpoint(name) !=
 Result<std::unique_ptr<PipeServer>> open_pipe_server(std::string_view name, PipeContext context,
                                                      ReplySink sink) {
   const Endpoint* const endpoint = find_endpoint(name);
-  if (!endpoint) return fail(NtStatus::ObjectNameNotFound);
+  if (!endpoint || (endpoint->needs_accounts && context.accounts == nullptr)) {
+    return fail(NtStatus::ObjectNameNotFound);
+  }
   return std::make_unique<Dispatcher>(*endpoint, std::move(context), std::move(sink));
 }
 

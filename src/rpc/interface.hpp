@@ -23,16 +23,22 @@ class Interface {
   ///         kBadStubData   the stub does not decode
   [[nodiscard]] virtual CallResult call(const PipeContext& context, std::uint16_t opnum,
                                         ByteView stub) const = 0;
+  /// The operation answers administrators from `context.listing`.
+  [[nodiscard]] virtual bool wants_listing(std::uint16_t) const noexcept { return false; }
 };
 
 /// What a pipe offers. `interfaces` are static.
 struct Endpoint {
   std::string_view name;  ///< lower case, without "\PIPE\"
   std::vector<const Interface*> interfaces;
+  bool needs_accounts = false;  ///< there only where names can be looked up
 };
 [[nodiscard]] const Endpoint* find_endpoint(std::string_view name) noexcept;
 
 [[nodiscard]] const Interface& srvsvc_interface();
 [[nodiscard]] const Interface& wkssvc_interface();
+[[nodiscard]] const Interface& lsarpc_interface();
+[[nodiscard]] const Interface& dssetup_interface();
+[[nodiscard]] const Interface& samr_interface();
 
 }  // namespace flotilla::rpc

@@ -6,20 +6,50 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "ports/accounts.hpp"
 #include "ports/clock.hpp"
 #include "ports/config.hpp"
 #include "ports/identity.hpp"
 
 namespace flotilla::rpc {
 
-/// Who calls whom. `config` and `clock` outlive every pipe.
+class HandleTable;
+
+/// Who is connected and what is open on this node, for administrators.
+struct SessionFacts {
+  std::string user;
+  std::string client;  ///< address
+  bool guest = false;
+  std::uint32_t seconds = 0;                                  ///< since the logon
+  std::vector<std::pair<std::string, std::uint32_t>> shares;  ///< connected ones, with their opens
+};
+struct FileFacts {
+  std::uint32_t id = 0;
+  std::string path;
+  std::string user;
+  bool may_read = false;
+  bool may_write = false;
+};
+struct Listing {
+  std::vector<SessionFacts> sessions;
+  std::vector<FileFacts> files;
+};
+
+/// Who calls whom. `config`, `clock` and `accounts` outlive every pipe.
 struct PipeContext {
   const ports::ServerConfig* config = nullptr;
   const ports::Clock* clock = nullptr;
+  ports::Accounts* accounts = nullptr;   ///< null: there are no pipes that look names up
+  std::shared_ptr<HandleTable> handles;  ///< the dispatcher's own
   ports::TokenPtr caller;
+  /// Makes a listing and gives it back later on the pipe's thread; empty: there is none.
+  std::function<void(std::move_only_function<void(Listing)>)> list;
+  std::shared_ptr<const Listing> listing;  ///< the dispatcher's: of the call that is under way
   std::string peer_address;
 };
 

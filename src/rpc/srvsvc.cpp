@@ -1,12 +1,16 @@
 // srvsvc: the shares, the server and its time, for `smbclient -L`, Explorer and `net`.
 // Spec    [MS-SRVS] 3.1.4 Message Processing Events and Sequencing Rules
-// Lists of other people's sessions, connections and files are for administrators, which nobody is
-// yet: answered AccessDenied. What changes the server is refused the same way.
+// Lists of other people's sessions, connections and files are for administrators
+// (srvsvc_activity.cpp). What would change the server is AccessDenied: shares are the
+// configuration's.
 #include <algorithm>
+#include <array>
 #include <chrono>
 
-#include "rpc/interface.hpp"
+#include "rpc/access.hpp"
+#include "rpc/calls.hpp"
 #include "rpc/share_list.hpp"
+#include "rpc/srvsvc_activity.hpp"
 #include "rpc/srvsvc_types.hpp"
 
 namespace flotilla::rpc {
@@ -16,20 +20,6 @@ namespace {
 using namespace srvsvc;
 using wire::NdrReader;
 using wire::NdrWriter;
-
-enum class Opnum : std::uint16_t {
-  NetrConnectionEnum = 8,
-  NetrFileEnum = 9,
-  NetrFileClose = 11,
-  NetrSessionEnum = 12,
-  NetrSessionDel = 13,
-  NetrShareEnum = 15,
-  NetrShareGetInfo = 16,
-  NetrShareDel = 18,
-  NetrServerGetInfo = 21,
-  NetrRemoteTOD = 28,
-  NetrShareEnumSticky = 36,
-};
 
 constexpr std::uint32_t kUnlimited = 0xFFFFFFFF;
 constexpr std::uint32_t kPlatformIdNt = 500;
@@ -72,6 +62,10 @@ Info info_of(const ShareFacts& share) {
   }
   return info;
 }
+
+/// Levels that say where on the server something lies are not for guests and nobody.
+bool tells_paths(std::uint32_t level) { return level == 2 || level == 502; }
+bool may_see_paths(const PipeContext& context) { return !context.caller || is_known_user(context); }
 
 template <class Info>
 void fill(wire::NdrUnique<Container<Info>>& container, std::span<const ShareFacts> shares) {
@@ -118,6 +112,11 @@ CallResult share_enum(const PipeContext& context, ByteView stub) {
   in(resume_handle);
   if ((!in.ok() && known_level) || info.level != info.union_level) return bad_stub();
 
+  if (tells_paths(level) && !may_see_paths(context)) {
+    ShareEnum nothing;
+    nothing.level = nothing.union_level = level;
+    return reply(nothing, std::uint32_t{0}, resume_handle, WinError::AccessDenied);
+  }
   std::vector<ShareFacts> shares = all_shares(*context.config);
   std::erase_if(shares, [](const ShareFacts& share) { return !share.listed; });
   const std::size_t first = std::min<std::size_t>(resume_handle.value_or(0), shares.size());
@@ -167,7 +166,11 @@ CallResult share_get_info(const PipeContext& context, ByteView stub) {
   ShareInfo answer;
   answer.level = level;
   WinError result = WinError::Success;
-  const bool known_level = level <= 2 || level == 501 || level == 502 || level == 1005;
+  if (tells_paths(level) && !may_see_paths(context)) {
+    return reply(answer, WinError::AccessDenied);
+  }
+  const bool known_level =
+      level <= 2 || level == 501 || level == 502 || (level >= 1004 && level <= 1006);
   if (!known_level) {
     result = WinError::InvalidLevel;
   } else if (share == shares.end()) {
@@ -182,8 +185,12 @@ CallResult share_get_info(const PipeContext& context, ByteView stub) {
     answer.level501 = info_of<ShareInfo501>(*share);
   } else if (level == 502) {
     answer.level502 = info_of<ShareInfo502>(*share);
-  } else {
+  } else if (level == 1004) {
+    answer.level1004.emplace(share->comment);
+  } else if (level == 1005) {
     answer.level1005.emplace();
+  } else {
+    answer.level1006.emplace();
   }
   Bytes reply;
   NdrWriter out(reply);
@@ -263,33 +270,122 @@ CallResult remote_tod(const PipeContext& context, ByteView stub) {
   return reply;
 }
 
-/// NetrConnectionEnum, NetrFileEnum, NetrSessionEnum: refused; the level comes back with an empty
-/// union. `names`: strings in front of the level.
-CallResult refuse_enum(ByteView stub, int names) {
+/// [MS-SRVS] 3.1.4.18 NetrServerDiskEnum: one drive, the one that the shares' paths say
+CallResult disk_enum(const PipeContext& context, ByteView stub) {
   NdrReader in(stub);
-  for (int i = 0; i < names; ++i) {
-    std::optional<std::u16string> name;
-    in(name);
-  }
+  std::optional<std::u16string> server_name;
+  in(server_name);
   const auto level = in.take<std::uint32_t>();
   if (!in.ok()) return bad_stub();
-  Bytes reply;
-  NdrWriter out(reply);
-  out(level);
-  out(level);
-  out(std::uint32_t{0});  // the container
-  out(std::uint32_t{0});  // TotalEntries
-  out(std::uint32_t{0});  // ResumeHandle
-  out(WinError::AccessDenied);
-  return reply;
+  DiskEnum disks;
+  const bool may = context.caller && is_administrator(*context.caller);
+  if (may && level == 0) {
+    disks.entries_read = 1;
+    disks.buffer.emplace();
+    disks.buffer->items.resize(1);
+  }
+  const WinError result = !may         ? WinError::AccessDenied
+                          : level != 0 ? WinError::InvalidLevel
+                                       : WinError::Success;
+  return reply(disks, disks.entries_read, std::optional<std::uint32_t>(0), result);
 }
 
-CallResult refuse() {
-  Bytes reply;
-  NdrWriter out(reply);
-  out(WinError::AccessDenied);
-  return reply;
+struct DeviceIn {
+  std::optional<std::u16string> server_name;
+  std::u16string device;
+  static void parameters(auto& v, auto& s) {
+    v(s.server_name);
+    v(s.device);
+  }
+};
+/// [MS-SRVS] 3.1.4.16 NetrShareCheck: whether something is shared from that path
+CallResult share_check(const PipeContext& context, DeviceIn& in) {
+  for (const ShareFacts& share : all_shares(*context.config)) {
+    if (same_share_name(share.path, in.device)) {
+      return reply(share.type & ~share_type::kSpecial, WinError::Success);
+    }
+  }
+  return reply(std::uint32_t{0}, WinError::DeviceNotShared);
 }
+
+struct NameIn {
+  std::optional<std::u16string> server_name;
+  std::u16string name;
+  std::uint32_t name_type = 0;
+  std::uint32_t flags = 0;
+  static void parameters(auto& v, auto& s) {
+    v(s.server_name);
+    v(s.name);
+    v(s.name_type);
+    v(s.flags);
+  }
+};
+/// [MS-SRVS] 3.1.4.30 NetprNameValidate: of shares only
+CallResult name_validate(const PipeContext&, NameIn& in) {
+  constexpr std::uint32_t kShareName = 9;
+  constexpr std::uint32_t kShareNameShort = 5;
+  constexpr std::uint32_t kOldNames = 0x80000000;
+  if (in.name_type != kShareName && in.name_type != kShareNameShort) {
+    return reply(WinError::NotSupported);
+  }
+  if (in.flags != 0 && in.flags != kOldNames) return reply(WinError::InvalidParameter);
+  const std::size_t longest = in.flags == kOldNames ? 13 : 80;
+  const bool good = !in.name.empty() && in.name.size() <= longest &&
+                    in.name.find_first_of(u"\"/\\[]:|<>+=;,*?") == std::u16string::npos;
+  return reply(good ? WinError::Success : WinError::InvalidName);
+}
+
+struct TransportIn {
+  std::optional<std::u16string> server_name;
+  std::uint32_t level = 0;
+  static void parameters(auto& v, auto& s) {
+    v(s.server_name);
+    v(s.level);
+  }
+};
+struct NoTransports {
+  std::uint32_t level = 0;
+  std::optional<Container<ShareInfo0>> container;
+  static void ndr(auto& v, auto& s) {
+    v(s.level);
+    v(s.level);
+    v(s.container);
+  }
+};
+/// [MS-SRVS] 3.1.4.24 NetrServerTransportEnum: no NetBIOS transport is bound
+CallResult transport_enum(const PipeContext&, TransportIn& in) {
+  constexpr std::uint32_t kLevelLast = 3;
+  NoTransports none{in.level, {}};
+  const bool known = in.level <= kLevelLast;
+  if (known) none.container.emplace();
+  return reply(none, std::uint32_t{0}, std::optional<std::uint32_t>(0),
+               known ? WinError::Success : WinError::InvalidLevel);
+}
+
+constexpr auto kDenied = WinError::AccessDenied;
+constexpr std::array kOperations{
+    refused<kDenied>(11),     // NetrFileClose
+    refused<kDenied>(13),     // NetrSessionDel
+    refused<kDenied, 1>(14),  // NetrShareAdd
+    Operation{15, &share_enum},
+    Operation{16, &share_get_info},
+    refused<kDenied, 1>(17),  // NetrShareSetInfo
+    refused<kDenied>(18),     // NetrShareDel
+    refused<kDenied>(19),     // NetrShareDelSticky
+    row<&share_check>(20),
+    Operation{21, &server_get_info},
+    refused<kDenied, 1>(22),  // NetrServerSetInfo
+    Operation{23, &disk_enum},
+    refused<kDenied, 1>(24),  // NetrServerStatisticsGet
+    row<&transport_enum>(26),
+    Operation{28, &remote_tod},
+    row<&name_validate>(33),
+    Operation{36, &share_enum},              // NetrShareEnumSticky
+    refused<kDenied, 5>(37),                 // NetrShareDelStart
+    refused<kDenied, 5>(38),                 // NetrShareDelCommit
+    refused<WinError::NotSupported, 1>(39),  // NetrpGetFileSecurity
+    refused<kDenied>(40),                    // NetrpSetFileSecurity
+};
 
 class Srvsvc final : public Interface {
  public:
@@ -297,27 +393,13 @@ class Srvsvc final : public Interface {
 
   [[nodiscard]] CallResult call(const PipeContext& context, std::uint16_t opnum,
                                 ByteView stub) const override {
-    switch (static_cast<Opnum>(opnum)) {
-      case Opnum::NetrShareEnum:
-      case Opnum::NetrShareEnumSticky:
-        return share_enum(context, stub);
-      case Opnum::NetrShareGetInfo:
-        return share_get_info(context, stub);
-      case Opnum::NetrServerGetInfo:
-        return server_get_info(context, stub);
-      case Opnum::NetrRemoteTOD:
-        return remote_tod(context, stub);
-      case Opnum::NetrConnectionEnum:
-        return refuse_enum(stub, 2);
-      case Opnum::NetrFileEnum:
-      case Opnum::NetrSessionEnum:
-        return refuse_enum(stub, 3);
-      case Opnum::NetrFileClose:
-      case Opnum::NetrSessionDel:
-      case Opnum::NetrShareDel:
-        return refuse();
-    }
-    return std::unexpected(wire::rpc_fault::kOpRangeError);
+    const auto activity = srvsvc::activity_operations();
+    if (wants_listing(opnum)) return call_row(activity, context, opnum, stub);
+    return call_row(kOperations, context, opnum, stub);
+  }
+  [[nodiscard]] bool wants_listing(std::uint16_t opnum) const noexcept override {
+    const auto activity = srvsvc::activity_operations();
+    return std::ranges::find(activity, opnum, &Operation::opnum) != activity.end();
   }
 
  private:

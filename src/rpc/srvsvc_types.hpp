@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "rpc/win_error.hpp"
-#include "wire/ndr.hpp"
+#include "wire/ndr_types.hpp"
 
 namespace flotilla::rpc::srvsvc {
 
@@ -79,6 +79,16 @@ struct ShareInfo1005 {
   static void ndr(auto& v, auto& s) { v(s.flags); }
 };
 
+/// [MS-SRVS] 2.2.4.27, .28 SHARE_INFO_1004, SHARE_INFO_1006
+struct ShareInfo1004 {
+  Text remark;
+  static void ndr(auto& v, auto& s) { v(s.remark); }
+};
+struct ShareInfo1006 {
+  std::uint32_t max_uses = 0xFFFFFFFF;
+  static void ndr(auto& v, auto& s) { v(s.max_uses); }
+};
+
 /// [MS-SRVS] 2.2.4.32 SHARE_INFO_0_CONTAINER and its siblings
 template <class Info>
 struct Container {
@@ -132,7 +142,9 @@ struct ShareInfo {
   wire::NdrUnique<ShareInfo2> level2;
   wire::NdrUnique<ShareInfo501> level501;
   wire::NdrUnique<ShareInfo502> level502;
+  wire::NdrUnique<ShareInfo1004> level1004;
   wire::NdrUnique<ShareInfo1005> level1005;
+  wire::NdrUnique<ShareInfo1006> level1006;
   static void ndr(auto& v, auto& s) {
     v(s.level);
     switch (s.level) {
@@ -151,8 +163,14 @@ struct ShareInfo {
       case 502:
         v(s.level502);
         break;
+      case 1004:
+        v(s.level1004);
+        break;
       case 1005:
         v(s.level1005);
+        break;
+      case 1006:
+        v(s.level1006);
         break;
       default:
         break;
@@ -223,6 +241,26 @@ struct ServerInfo {
       default:
         break;
     }
+  }
+};
+
+/// [MS-SRVS] 2.2.4.92 DISK_INFO: a drive's letter, colon and NUL, as a varying string
+struct DiskInfo {
+  static void ndr(auto& v, auto&) {
+    v(std::uint32_t{0});
+    v(std::uint32_t{3});
+    v(char16_t{u'C'});
+    v(char16_t{u':'});
+    v(char16_t{0});
+  }
+};
+/// [MS-SRVS] 2.2.4.93 DISK_ENUM_CONTAINER
+struct DiskEnum {
+  std::uint32_t entries_read = 0;
+  wire::NdrUnique<wire::NdrVarying<DiskInfo>> buffer;
+  static void ndr(auto& v, auto& s) {
+    v(s.entries_read);
+    v(s.buffer);
   }
 };
 

@@ -14,6 +14,7 @@ enum class WinError : std::uint32_t {
   InvalidLevel = 124,
   MoreData = 234,
   NetNameNotFound = 2310,     ///< NERR_NetNameNotFound
+  DeviceNotShared = 2311,     ///< NERR_DeviceNotShared
   ClientNameNotFound = 2312,  ///< NERR_ClientNameNotFound
   FileIdNotFound = 2314,      ///< NERR_FileIdNotFound
 };

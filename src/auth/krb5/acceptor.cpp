@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "auth/text.hpp"
 #include "base/log.hpp"
 #include "crypto/hash.hpp"
 
@@ -75,10 +76,14 @@ std::string describe(OM_uint32 major, OM_uint32 minor) {
   return text;
 }
 
+constexpr char kLogonInfo[] = "urn:mspac:logon-info";
+
 class Acceptor final : public Mechanism {
  public:
   Acceptor(gss_cred_id_t keys, const Keys::MakeToken& make_token)
-      : keys_(keys), make_token_(make_token) {}
+      : keys_(keys), make_token_(make_token) {
+    attempt_.mechanism = "Kerberos";
+  }
   ~Acceptor() override {
     OM_uint32 minor = 0;
     if (context_ != GSS_C_NO_CONTEXT) {
@@ -100,7 +105,9 @@ class Acceptor final : public Mechanism {
         gss_accept_sec_context(&minor, &context_, keys_, &input, GSS_C_NO_CHANNEL_BINDINGS,
                                client.out(), nullptr, reply.out(), nullptr, &lifetime, nullptr);
     if (GSS_ERROR(major)) {
-      log::info("logon refused: Kerberos: {}", describe(major, minor));
+      // Where the ticket is for a key that the keytab has not, MIT's text names both.
+      attempt_.reason = "Kerberos: " + describe(major, minor);
+      log::warn("logon refused: {}", attempt_.reason);
       return fail(GSS_ROUTINE_ERROR(major) == GSS_S_DEFECTIVE_TOKEN ? NtStatus::InvalidParameter
                                                                     : NtStatus::LogonFailure);
     }
@@ -132,6 +139,31 @@ class Acceptor final : public Mechanism {
   }
 
  private:
+  /// The PAC's logon information. MIT's library verifies the server's signature while it accepts
+  /// the ticket, and says so by `authenticated`.
+  static std::expected<std::optional<wire::PacLogonInfo>, std::string> read_pac(gss_name_t client) {
+    gss_buffer_desc attribute{sizeof kLogonInfo - 1, const_cast<char*>(kLogonInfo)};
+    Buffer value;
+    Buffer shown;
+    OM_uint32 minor = 0;
+    int authenticated = 0;
+    int complete = 0;
+    int more = -1;
+    if (GSS_ERROR(gss_get_name_attribute(&minor, client, &attribute, &authenticated, &complete,
+                                         value.out(), shown.out(), &more))) {
+      return std::nullopt;
+    }
+    if (authenticated == 0) {
+      return std::unexpected("carries a PAC whose signature is not the keytab's key's");
+    }
+    auto info = wire::decode_pac_logon_info(value.view());
+    if (!info) {
+      return std::unexpected(fmt::format("carries a PAC that does not decode: {} at byte {}",
+                                         info.error().what, info.error().offset));
+    }
+    return *std::move(info);
+  }
+
   Result<ports::AuthStep> finish(gss_name_t client, OM_uint32 lifetime, ports::AuthStep out) {
     OM_uint32 minor = 0;
     // The key that both use from now on: the acceptor's subkey, else the initiator's, else the
@@ -158,12 +190,25 @@ class Acceptor final : public Mechanism {
     who.name = shown.text();
     if (const auto at = who.name.rfind('@'); at != who.name.npos)
       who.realm = who.name.substr(at + 1);
+    attempt_.user = who.name.substr(0, who.name.rfind('@'));
+    attempt_.domain = who.realm;
+    if (auto pac = read_pac(client); !pac) {
+      attempt_.reason =
+          fmt::format("Kerberos: the ticket of {} {}", for_log(who.name), pac.error());
+      log::warn("logon refused: {}", attempt_.reason);
+      return fail(NtStatus::LogonFailure);
+    } else {
+      who.pac = *std::move(pac);
+    }
     Buffer local;
     if (!GSS_ERROR(gss_localname(&minor, client, kerberos(), local.out()))) {
       who.local_name = local.text();
     }
     auto token = make_token_(who);
-    if (!token) return fail(token.error());
+    if (!token) {
+      attempt_.reason = "Kerberos: " + who.name + " has no account on this machine";
+      return fail(token.error());
+    }
     out.token = std::move(*token);
     if (lifetime != GSS_C_INDEFINITE) {
       out.expires_unix_seconds = static_cast<std::uint64_t>(std::time(nullptr)) + lifetime;

@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "auth/mechanism.hpp"
 #include "auth/user_db.hpp"
+#include "wire/pac.hpp"
 
 namespace flotilla::auth::krb5 {
 
@@ -17,6 +19,9 @@ struct Principal {
   std::string name;        ///< "alice@EXAMPLE.ORG"
   std::string local_name;  ///< by krb5.conf's auth_to_local; empty where no rule fits
   std::string realm;
+  /// What the domain controller says of him; only where the PAC's server signature was verified
+  /// with the keytab's key ([MS-PAC] 2.8.1). Empty for a KDC that writes no PAC.
+  std::optional<wire::PacLogonInfo> pac;
 };
 
 /// The keys of a keytab. Immutable, thread-safe; shared by all exchanges.

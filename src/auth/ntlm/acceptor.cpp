@@ -1,5 +1,7 @@
 #include "auth/ntlm/acceptor.hpp"
 
+#include <fmt/core.h>
+
 #include "auth/text.hpp"
 #include "base/log.hpp"
 
@@ -87,6 +89,12 @@ std::optional<Md16> Acceptor::proved_key(const AuthenticateMessage& message,
   return std::nullopt;
 }
 
+std::unexpected<NtStatus> Acceptor::refuse(std::string reason, NtStatus status) {
+  log::info("logon refused: {}", reason);
+  attempt_.reason = std::move(reason);
+  return fail(status);
+}
+
 Result<ports::AuthStep> Acceptor::on_authenticate(ByteView token) {
   const auto message = decode_authenticate(token);
   if (!message) return fail(NtStatus::InvalidParameter);
@@ -94,8 +102,7 @@ Result<ports::AuthStep> Acceptor::on_authenticate(ByteView token) {
 
   if (is_anonymous(*message)) {
     if (!around_.token_of_anonymous) {
-      log::info("logon refused: anonymous sessions are off (allow_anonymous)");
-      return fail(NtStatus::LogonFailure);
+      return refuse("anonymous sessions are off (allow_anonymous)");
     }
     auto anonymous = around_.token_of_anonymous();
     if (!anonymous) return fail(anonymous.error());
@@ -103,11 +110,12 @@ Result<ports::AuthStep> Acceptor::on_authenticate(ByteView token) {
   }
 
   const std::string name = wire::printable(account_part(message->user));
+  attempt_.user = name;
+  attempt_.domain = wire::printable(message->domain);
   const auto response = decode_ntlm_v2_response(message->nt_response);
   if (!response) {
-    log::info("logon refused: user {} answered with {} bytes, which is no NTLMv2 response",
-              for_log(name), message->nt_response.size());
-    return fail(NtStatus::LogonFailure);
+    return refuse(fmt::format("user {} answered with {} bytes, which is no NTLMv2 response",
+                              for_log(name), message->nt_response.size()));
   }
   const std::optional<User> user = around_.find_user(name);
   // An unknown user costs the same time as a wrong password.
@@ -122,12 +130,10 @@ Result<ports::AuthStep> Acceptor::on_authenticate(ByteView token) {
       out.token = std::move(*guest);
       return out;
     }
-    log::info("logon refused: there is no user {}", for_log(name));
-    return fail(NtStatus::LogonFailure);
+    return refuse(fmt::format("there is no user {}", for_log(name)));
   }
   if (!key) {
-    log::info("logon refused: wrong password for user {}", user->name);
-    return fail(NtStatus::LogonFailure);
+    return refuse(fmt::format("wrong password for user {}", user->name));
   }
   const Md16 base_key = session_base_key(*key, response->proof);
   const auto exported = exported_key(*message, base_key);
@@ -139,14 +145,12 @@ Result<ports::AuthStep> Acceptor::on_authenticate(ByteView token) {
         !crypto::equal_constant_time(
             authenticate_mic(*exported, negotiate_, challenge_, token, message->mic_at),
             token.subspan(message->mic_at, sizeof(Mic)))) {
-      log::warn("logon refused: the messages of user {} were changed on their way (MIC)",
-                user->name);
-      return fail(NtStatus::LogonFailure);
+      return refuse(
+          fmt::format("the messages of user {} were changed on their way (MIC)", user->name));
     }
   }
   if (user->disabled) {
-    log::info("logon refused: user {} is disabled", user->name);
-    return fail(NtStatus::AccountDisabled);
+    return refuse(fmt::format("user {} is disabled", user->name), NtStatus::AccountDisabled);
   }
   auto made = around_.token_of_user(*user);
   if (!made) return fail(made.error());

@@ -31,7 +31,9 @@ struct Surroundings {
 /// Spec    [MS-NLMP] 3.2.5.1 Connection-Oriented, 3.3.2 NTLM v2 Authentication
 class Acceptor final : public Mechanism {
  public:
-  explicit Acceptor(const Surroundings& surroundings) : around_(surroundings) {}
+  explicit Acceptor(const Surroundings& surroundings) : around_(surroundings) {
+    attempt_.mechanism = "NTLM";
+  }
 
   [[nodiscard]] Result<ports::AuthStep> step(ByteView token) override;
   [[nodiscard]] Result<Bytes> mic(ByteView message) override;
@@ -48,6 +50,9 @@ class Acceptor final : public Mechanism {
                                                const Md16& nt_hash) const;
   [[nodiscard]] Result<Md16> exported_key(const AuthenticateMessage& message,
                                           const Md16& key_exchange_key) const;
+  /// Remembers why, and logs it.
+  [[nodiscard]] std::unexpected<NtStatus> refuse(std::string reason,
+                                                 NtStatus status = NtStatus::LogonFailure);
   [[nodiscard]] Result<ports::AuthStep> finish(const AuthenticateMessage& message,
                                                const Md16& key_exchange_key, ports::TokenPtr token);
 

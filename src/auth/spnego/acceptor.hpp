@@ -30,6 +30,9 @@ class Acceptor final : public ports::AuthExchange {
   explicit Acceptor(const Mechanisms& mechanisms) : mechanisms_(mechanisms) {}
 
   [[nodiscard]] Result<ports::AuthStep> step(ByteView security_buffer) override;
+  [[nodiscard]] ports::AuthAttempt attempt() const override {
+    return mechanism_ ? mechanism_->attempt() : ports::AuthAttempt{};
+  }
 
  private:
   enum class State : std::uint8_t { Start, Bare, Running, AwaitMic, Over };

@@ -8,6 +8,7 @@
 #include "handlers/channel.hpp"
 #include "handlers/close.hpp"
 #include "handlers/create/making.hpp"
+#include "handlers/create/pipe_context.hpp"
 #include "handlers/directory_change.hpp"
 #include "handlers/engine_call.hpp"
 #include "handlers/lease_index.hpp"
@@ -484,13 +485,7 @@ HandlerTask open_pipe(Request& request, const wire::CreateRequest& body) {
   making.share = &share_of(*request.tree);
   auto name = wire::utf8_of(body.name);
   if (!name) co_return NtStatus::ObjectNameNotFound;
-  const auto& credentials = static_cast<const SessionCredentials&>(*request.session->credentials);
-  rpc::PipeContext context;
-  context.config = &request.server.config();
-  context.clock = &request.server.clock();
-  context.caller = credentials.token;
-  context.peer_address = request.channel->facts().peer_address;
-  auto pipe = Pipe::open(*name, std::move(context));
+  auto pipe = Pipe::open(*name, pipe_context_of(request));
   if (!pipe) co_return pipe.error();
   making.open_id = request.server.engine().next_open_id();
   making.path = *std::move(name);

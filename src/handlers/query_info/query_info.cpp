@@ -57,7 +57,7 @@ Result<Bytes> query_security(Request& request, const FileOpen& target,
   if ((wanted & ~info::kSacl) && !target.allows(wire::access::kReadControl)) {
     return fail(NtStatus::AccessDenied);
   }
-  const ports::IdMap ids = ports::IdMap::of_server_name(request.server.config().server_name);
+  const ports::IdMap& ids = request.server.ids();
   const auto whole = security_of(*target.file, ids);
   if (!whole) return fail(whole.error());
   Bytes data;

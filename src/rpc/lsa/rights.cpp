@@ -1,0 +1,184 @@
+// lsarpc: privileges and the accounts that have them. Windows' names are told; nobody holds a
+// privilege on this server, and everybody who may log on may do so over the network.
+// Spec    [MS-LSAD] 3.1.4.5 Account Object Methods, 3.1.4.8 Privilege Methods
+#include <array>
+
+#include "rpc/access.hpp"
+#include "rpc/handles.hpp"
+#include "rpc/lsa/types.hpp"
+#include "rpc/nt_codes.hpp"
+#include "rpc/share_list.hpp"
+
+namespace flotilla::rpc::lsa {
+
+namespace {
+
+struct Privilege {
+  std::uint32_t value;
+  std::u16string_view name;
+  std::u16string_view display;
+};
+// [MS-LSAD] 3.1.1.2.1 Privilege Data Model
+constexpr std::array<Privilege, 14> kPrivileges{{
+    {6, u"SeMachineAccountPrivilege", u"Add machines to domain"},
+    {8, u"SeSecurityPrivilege", u"Manage auditing and security log"},
+    {9, u"SeTakeOwnershipPrivilege", u"Take ownership of files or other objects"},
+    {17, u"SeBackupPrivilege", u"Back up files and directories"},
+    {18, u"SeRestorePrivilege", u"Restore files and directories"},
+    {24, u"SeRemoteShutdownPrivilege", u"Force shutdown from a remote system"},
+    {19, u"SeShutdownPrivilege", u"Shut down the system"},
+    {12, u"SeSystemtimePrivilege", u"Set the system clock"},
+    {20, u"SeDebugPrivilege", u"Debug processes"},
+    {10, u"SeLoadDriverPrivilege", u"Load and unload device drivers"},
+    {23, u"SeChangeNotifyPrivilege", u"Bypass traverse checking"},
+    {28, u"SeManageVolumePrivilege", u"Perform volume maintenance tasks"},
+    {29, u"SeImpersonatePrivilege", u"Impersonate a client after authentication"},
+    {27, u"SeEnableDelegationPrivilege", u"Enable accounts to be trusted for delegation"},
+}};
+constexpr std::u16string_view kNetworkLogon = u"SeNetworkLogonRight";
+constexpr std::uint32_t kNetworkLogonAccess = 0x00000002;  // [MS-LSAD] 2.2.1.2
+constexpr std::uint32_t kAccountRead = 0x00020001;         // READ_CONTROL, ACCOUNT_VIEW
+constexpr std::uint32_t kAccountAll = 0x000F000F;
+constexpr std::uint16_t kEnglish = 0x0409;
+
+std::vector<wire::Sid> accounts_with_rights() {
+  return {wire::well_known::kAdministrators, wire::well_known::kUsers};
+}
+bool has_rights(const wire::Sid& sid) {
+  return sid == wire::well_known::kAdministrators || sid == wire::well_known::kUsers;
+}
+bool same_text(std::u16string_view a, std::u16string_view b) { return same_share_name(a, b); }
+
+const Privilege* find_privilege(std::u16string_view name) {
+  const auto found = std::ranges::find_if(
+      kPrivileges, [&](const Privilege& each) { return same_text(each.name, name); });
+  return found == kPrivileges.end() ? nullptr : &*found;
+}
+
+struct PrivilegeEntry {
+  NdrString name;
+  Luid luid;
+  static void ndr(auto& v, auto& s) {
+    v(s.name);
+    v(s.luid);
+  }
+};
+/// [MS-LSAD] 2.2.5.5 LSAPR_PRIVILEGE_SET
+struct PrivilegeSet {
+  std::vector<std::uint32_t> items;  ///< none are ever there
+  std::uint32_t count = 0;
+  std::uint32_t control = 0;
+  static void ndr(auto& v, auto& s) {
+    std::uint32_t conformance = 0;
+    v(conformance);
+    v(s.count);
+    v(s.control);
+  }
+};
+
+}  // namespace
+
+/// [MS-LSAD] 3.1.4.8.1 LsarEnumeratePrivileges
+CallResult enum_privileges(const PipeContext& context, EnumIn& in) {
+  if (!context.handles->find(in.handle, HandleKind::LsaPolicy)) return bad_handle();
+  std::vector<PrivilegeEntry> list;
+  for (std::size_t i = in.enumeration_context; i < kPrivileges.size(); ++i) {
+    list.push_back({NdrString::large(kPrivileges[i].name), {kPrivileges[i].value, 0}});
+  }
+  if (list.empty()) {
+    return reply(in.enumeration_context, Counted<PrivilegeEntry>{}, NtStatus::NoMoreEntries);
+  }
+  return reply(static_cast<std::uint32_t>(kPrivileges.size()),
+               Counted<PrivilegeEntry>(std::move(list)), NtStatus::Success);
+}
+
+/// [MS-LSAD] 3.1.4.5.2 LsarEnumerateAccounts
+CallResult enum_accounts(const PipeContext& context, EnumIn& in) {
+  if (!context.handles->find(in.handle, HandleKind::LsaPolicy)) return bad_handle();
+  const std::vector<wire::Sid> all = accounts_with_rights();
+  std::vector<SidPointer> list;
+  for (std::size_t i = in.enumeration_context; i < all.size(); ++i) {
+    list.push_back(pointer_to(all[i]));
+  }
+  if (list.empty()) {
+    return reply(in.enumeration_context, Counted<SidPointer>{}, NtStatus::NoMoreEntries);
+  }
+  return reply(static_cast<std::uint32_t>(all.size()), Counted<SidPointer>(std::move(list)),
+               NtStatus::Success);
+}
+
+/// [MS-LSAD] 3.1.4.5.3 LsarOpenAccount
+CallResult open_account(const PipeContext& context, OpenAccountIn& in) {
+  if (!context.handles->find(in.handle, HandleKind::LsaPolicy)) return bad_handle();
+  const auto access = granted_access(context, in.desired_access, kAccountRead, kAccountAll);
+  if (!access) return reply(NdrContextHandle{}, NtStatus::AccessDenied);
+  if (!has_rights(in.sid.sid)) return reply(NdrContextHandle{}, NtStatus::ObjectNameNotFound);
+  const auto handle = context.handles->add({HandleKind::LsaAccount, *access, in.sid.sid});
+  if (!handle) return reply(NdrContextHandle{}, NtStatus::InsufficientResources);
+  return reply(*handle, NtStatus::Success);
+}
+
+/// [MS-LSAD] 3.1.4.5.4 LsarEnumeratePrivilegesAccount
+CallResult account_privileges(const PipeContext& context, HandleIn& in) {
+  if (!context.handles->find(in.handle, HandleKind::LsaAccount)) return bad_handle();
+  return reply(NdrUnique<PrivilegeSet>(std::in_place), NtStatus::Success);
+}
+
+/// [MS-LSAD] 3.1.4.5.7 LsarGetSystemAccessAccount
+CallResult account_system_access(const PipeContext& context, HandleIn& in) {
+  if (!context.handles->find(in.handle, HandleKind::LsaAccount)) return bad_handle();
+  return reply(kNetworkLogonAccess, NtStatus::Success);
+}
+
+/// [MS-LSAD] 3.1.4.5.9 LsarEnumerateAccountsWithUserRight
+CallResult accounts_with_right(const PipeContext& context, RightIn& in) {
+  if (!context.handles->find(in.handle, HandleKind::LsaPolicy)) return bad_handle();
+  const std::u16string right = in.right ? in.right->text() : std::u16string{};
+  if (!same_text(right, kNetworkLogon)) {
+    const bool known = right.empty() || find_privilege(right) != nullptr;
+    return reply(Counted<SidPointer>{},
+                 known ? NtStatus::NoMoreEntries : nt_code::kNoSuchPrivilege);
+  }
+  std::vector<SidPointer> list;
+  for (const wire::Sid& sid : accounts_with_rights()) list.push_back(pointer_to(sid));
+  return reply(Counted<SidPointer>(std::move(list)), NtStatus::Success);
+}
+
+/// [MS-LSAD] 3.1.4.5.10 LsarEnumerateAccountRights
+CallResult account_rights(const PipeContext& context, SidIn& in) {
+  if (!context.handles->find(in.handle, HandleKind::LsaPolicy)) return bad_handle();
+  if (!has_rights(in.sid.sid)) {
+    return reply(Counted<NdrString>{}, NtStatus::ObjectNameNotFound);
+  }
+  return reply(Counted<NdrString>({NdrString::large(kNetworkLogon)}), NtStatus::Success);
+}
+
+/// [MS-LSAD] 3.1.4.8.2 LsarLookupPrivilegeValue
+CallResult privilege_value(const PipeContext& context, PrivilegeNameIn& in) {
+  if (!context.handles->find(in.handle, HandleKind::LsaPolicy)) return bad_handle();
+  const Privilege* const found = find_privilege(in.name.text());
+  if (found == nullptr) return reply(Luid{}, nt_code::kNoSuchPrivilege);
+  return reply(Luid{found->value, 0}, NtStatus::Success);
+}
+
+/// [MS-LSAD] 3.1.4.8.3 LsarLookupPrivilegeName
+CallResult privilege_name(const PipeContext& context, PrivilegeValueIn& in) {
+  if (!context.handles->find(in.handle, HandleKind::LsaPolicy)) return bad_handle();
+  const auto found = std::ranges::find_if(kPrivileges, [&](const Privilege& each) {
+    return each.value == in.luid.low && in.luid.high == 0;
+  });
+  if (found == kPrivileges.end()) return reply(std::uint32_t{0}, nt_code::kNoSuchPrivilege);
+  return reply(NdrUnique<NdrString>(NdrString::large(found->name)), NtStatus::Success);
+}
+
+/// [MS-LSAD] 3.1.4.8.4 LsarLookupPrivilegeDisplayName: English only
+CallResult privilege_display(const PipeContext& context, PrivilegeDisplayIn& in) {
+  if (!context.handles->find(in.handle, HandleKind::LsaPolicy)) return bad_handle();
+  const Privilege* const found = find_privilege(in.name.text());
+  if (found == nullptr) {
+    return reply(std::uint32_t{0}, std::uint16_t{0}, nt_code::kNoSuchPrivilege);
+  }
+  return reply(NdrUnique<NdrString>(NdrString::large(found->display)), kEnglish, NtStatus::Success);
+}
+
+}  // namespace flotilla::rpc::lsa
