@@ -22,6 +22,7 @@
 #include "handlers/server.hpp"
 #include "pool/embedded/embedded_engine.hpp"
 #include "pool/store/lmdb_store.hpp"
+#include "rpc/forward.hpp"
 #include "runtime/blocking_pool.hpp"
 #include "vfs/posix/posix_backend.hpp"
 
@@ -196,6 +197,9 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
                            .blocking = blocking,
                            .shares = std::move(*shares),
                            .interfaces = &network_interfaces});
+  if (!config.server.rpc_forward.empty()) {
+    server.set_forwarder(rpc::make_local_forwarder(config.server.rpc_forward));
+  }
   handlers::remove_orphans(server);
 
   front::LocalPlacement local;

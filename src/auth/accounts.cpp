@@ -160,6 +160,8 @@ std::optional<Account> LocalAccounts::in_own_domain(std::string_view name, bool 
 
 std::optional<Account> LocalAccounts::find(std::string_view text) {
   const auto [domain, name] = split(text);
+  // The empty name is Builtin's, as Windows has it.
+  if (text.empty()) return find(wire::well_known::kUsers.domain());
   if (name.empty() && !domain.empty()) {
     // "DOMAIN\" is the domain itself.
     if (same(domain, domain_name())) {

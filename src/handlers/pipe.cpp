@@ -28,13 +28,36 @@ Result<std::unique_ptr<Pipe>> Pipe::open(std::string_view name, rpc::PipeContext
   return pipe;
 }
 
+std::shared_ptr<Pipe::Opened> Pipe::forward(std::string_view name, rpc::PipeContext context,
+                                            rpc::PipeForwarder& forwarder,
+                                            runtime::Executor& executor) {
+  auto shot = Opened::make();
+  std::unique_ptr<Pipe> pipe(new Pipe(pipe_name_of(name)));
+  const std::string plain = pipe->name_;
+  auto sink = [owner = pipe.get()](Bytes message) { owner->deliver(std::move(message)); };
+  forwarder.open(plain, std::move(context), executor, std::move(sink),
+                 [shot, pipe = std::move(pipe)](auto server) mutable {
+                   if (!server) {
+                     shot->set(fail(server.error()));
+                     return;
+                   }
+                   pipe->server_ = std::move(*server);
+                   shot->set(std::move(pipe));
+                 });
+  return shot;
+}
+
 Pipe::~Pipe() {
   server_.reset();
   for (const Readable& waiter : waiters_) waiter->set(false);
 }
 
 void Pipe::deliver(Bytes message) {
-  if (message.empty()) return;
+  if (message.empty()) {
+    broken_ = true;
+    for (const Readable& waiter : std::exchange(waiters_, {})) waiter->set(true);
+    return;
+  }
   messages_.push_back(std::move(message));
   for (const Readable& waiter : std::exchange(waiters_, {})) waiter->set(true);
 }

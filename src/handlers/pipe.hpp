@@ -11,6 +11,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "rpc/forward.hpp"
 #include "rpc/pipe_server.hpp"
 #include "runtime/task.hpp"
 
@@ -22,6 +23,13 @@ class Pipe {
   /// Errors  ObjectNameNotFound  no such pipe
   [[nodiscard]] static Result<std::unique_ptr<Pipe>> open(std::string_view name,
                                                           rpc::PipeContext context);
+  /// One that is served elsewhere: what open() does not find. `forwarder` outlives the call.
+  /// Errors  as rpc::PipeForwarder::open
+  using Opened = runtime::OneShot<Result<std::unique_ptr<Pipe>>>;
+  [[nodiscard]] static std::shared_ptr<Opened> forward(std::string_view name,
+                                                       rpc::PipeContext context,
+                                                       rpc::PipeForwarder& forwarder,
+                                                       runtime::Executor& executor);
   ~Pipe();
   Pipe(const Pipe&) = delete;
   Pipe& operator=(const Pipe&) = delete;

@@ -23,6 +23,10 @@
 #include "runtime/executor.hpp"
 #include "runtime/task.hpp"
 
+namespace flotilla::rpc {
+class PipeForwarder;  // rpc/forward.hpp: pipes that somebody else serves
+}
+
 namespace flotilla::handlers {
 
 class PoolQueries;   // handlers/pool_queries.hpp: what the other nodes are asked
@@ -64,6 +68,8 @@ struct ServerParts {
   std::vector<Share> shares;  ///< without IPC$, which the server adds
   /// Asked on every request; empty: the IOCTL is refused. Any thread.
   std::function<std::vector<InterfaceFacts>()> interfaces;
+  /// Serves the pipes that this server has not; null: there are no others.
+  std::shared_ptr<rpc::PipeForwarder> forwarder;
 };
 
 /// One line of `flotilla status`.
@@ -137,6 +143,11 @@ class Server final : public ports::ChannelServer {
   /// The receiving end: starts to close session `id` of this node, if it is `user`'s. Any thread.
   /// Output  false: there is none (any more)
   bool close_session_of(SessionId id, const wire::Sid& user);
+  [[nodiscard]] rpc::PipeForwarder* forwarder() noexcept { return parts_.forwarder.get(); }
+  /// Where pipes go that another node serves: before the first client, once.
+  void set_forwarder(std::shared_ptr<rpc::PipeForwarder> forwarder) {
+    parts_.forwarder = std::move(forwarder);
+  }
   [[nodiscard]] SessionTable& sessions() noexcept { return *sessions_; }
   [[nodiscard]] LeaseIndex& leases() noexcept { return *leases_; }
   [[nodiscard]] DurableOpens& durable() noexcept { return *durable_; }

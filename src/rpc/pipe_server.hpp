@@ -51,10 +51,12 @@ struct PipeContext {
   std::function<void(std::move_only_function<void(Listing)>)> list;
   std::shared_ptr<const Listing> listing;  ///< the dispatcher's: of the call that is under way
   std::string peer_address;
+  Bytes session_key;  ///< for forwarded pipes; may be empty
 };
 
-/// Takes one whole PDU (one pipe message). Called on the thread that called receive(), or later on
-/// the session's executor where the answer comes from elsewhere.
+/// Takes one whole PDU (one pipe message); an empty one says that nothing will come any more.
+/// Called on the thread that called receive(), or later on the session's executor where the answer
+/// comes from elsewhere.
 using ReplySink = std::move_only_function<void(Bytes pdu)>;
 
 class PipeServer {

@@ -172,6 +172,10 @@ struct ShareInfo {
       case 1006:
         v(s.level1006);
         break;
+      case 1007:
+      case 1501:
+        v(std::uint32_t{0});  // not told: a null pointer
+        break;
       default:
         break;
     }
@@ -221,6 +225,13 @@ struct ServerInfo102 {
     v(s.userpath);
   }
 };
+/// Levels that [MS-SRVS] 2.2.3.7 SERVER_INFO has and that are not told: their arm is a null
+/// pointer.
+[[nodiscard]] constexpr bool is_untold_server_level(std::uint32_t level) {
+  return level == 402 || level == 403 || level == 502 || level == 503 || level == 599 ||
+         level == 1005 || level == 1010 || (level >= 1016 && level <= 1018) || level == 1107 ||
+         (level >= 1501 && level <= 1556);
+}
 struct ServerInfo {
   std::uint32_t level = 0;
   wire::NdrUnique<ServerInfo100> level100;
@@ -239,6 +250,7 @@ struct ServerInfo {
         v(s.level102);
         break;
       default:
+        if (is_untold_server_level(s.level)) v(std::uint32_t{0});
         break;
     }
   }

@@ -486,6 +486,13 @@ HandlerTask open_pipe(Request& request, const wire::CreateRequest& body) {
   auto name = wire::utf8_of(body.name);
   if (!name) co_return NtStatus::ObjectNameNotFound;
   auto pipe = Pipe::open(*name, pipe_context_of(request));
+  rpc::PipeForwarder* const forwarder = request.server.forwarder();
+  if (!pipe && pipe.error() == NtStatus::ObjectNameNotFound && forwarder != nullptr) {
+    const auto opened =
+        Pipe::forward(*name, pipe_context_of(request), *forwarder, request.executor());
+    pipe = co_await Pipe::Opened::wait(opened, request.executor());
+    if (!request.alive()) co_return NtStatus::UserSessionDeleted;
+  }
   if (!pipe) co_return pipe.error();
   making.open_id = request.server.engine().next_open_id();
   making.path = *std::move(name);

@@ -50,6 +50,7 @@ rpc::PipeContext pipe_context_of(Request& request) {
   context.accounts = request.server.identity().accounts();
   context.caller = credentials.token;
   context.peer_address = request.channel->facts().peer_address;
+  context.session_key = request.session->session_key;
   context.list = [server = &request.server, home = &request.executor()](auto done) {
     server->snapshot([server, home, done = std::move(done)](ServerSnapshot snapshot) mutable {
       home->post([server, snapshot = std::move(snapshot), done = std::move(done)]() mutable {

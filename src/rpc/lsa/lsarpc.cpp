@@ -18,7 +18,7 @@ constexpr std::size_t kHandleWords = 5;
 /// Everything that would change the policy is refused, with its [out] parameters empty.
 constexpr std::array kOperations{
     row<&lsa::close>(0),
-    refused<kDenied>(1),  // LsarDelete
+    refused<NtStatus::NotSupported>(1),  // LsarDelete: replaced by LsarDeleteObject
     row<&enum_privileges>(2),
     row<&query_security>(3),
     refused<kDenied>(4),  // LsarSetSecurityObject
