@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "admin/audit_file.hpp"
 #include "admin/status_socket.hpp"
 #include "auth/identity.hpp"
 #include "crypto/hash.hpp"
@@ -186,6 +187,12 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
     config.server.guid = server_guid(machine_seed(config.server.server_name));
   }
 
+  std::shared_ptr<ports::Audit> audit;
+  if (!config.audit_file.empty()) {
+    auto opened = admin::AuditFile::open(config.audit_file);
+    if (!opened) return failed(opened.error());
+    audit = std::move(*opened);
+  }
   const auto blocking = std::make_shared<runtime::ThreadBlockingPool>();
   runtime::ShardGroup shards(config.threads);
   handlers::Server server({.config = config.server,
@@ -196,7 +203,8 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
                            .entropy = entropy,
                            .blocking = blocking,
                            .shares = std::move(*shares),
-                           .interfaces = &network_interfaces});
+                           .interfaces = &network_interfaces,
+                           .audit = std::move(audit)});
   if (!config.server.rpc_forward.empty()) {
     server.set_forwarder(rpc::make_local_forwarder(config.server.rpc_forward));
   }

@@ -1,4 +1,5 @@
 #include "handlers/channel.hpp"
+#include "handlers/audit_trail.hpp"
 
 #include <utility>
 #include <vector>
@@ -200,6 +201,7 @@ runtime::Task<NtStatus> ServerChannel::carry_out(Request& request,
     co_return NtStatus::InvalidParameter;
   }
   const NtStatus status = co_await rule_of(header.command).handler(request);
+  if (status == NtStatus::AccessDenied) audit_refusal(request);
   request.chain.session = header.session_id;
   request.chain.tree = header.tree_id;
   co_return status;

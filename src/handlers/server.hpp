@@ -12,8 +12,10 @@
 #include <string_view>
 #include <vector>
 
+#include "handlers/logon_delays.hpp"
 #include "handlers/open_files.hpp"
 #include "handlers/pool_marks.hpp"
+#include "ports/audit.hpp"
 #include "ports/backend.hpp"
 #include "ports/channel.hpp"
 #include "ports/clock.hpp"
@@ -70,6 +72,7 @@ struct ServerParts {
   std::function<std::vector<InterfaceFacts>()> interfaces;
   /// Serves the pipes that this server has not; null: there are no others.
   std::shared_ptr<rpc::PipeForwarder> forwarder;
+  std::shared_ptr<ports::Audit> audit;  ///< null: nobody wants to know
 };
 
 /// One line of `flotilla status`.
@@ -143,6 +146,8 @@ class Server final : public ports::ChannelServer {
   /// The receiving end: starts to close session `id` of this node, if it is `user`'s. Any thread.
   /// Output  false: there is none (any more)
   bool close_session_of(SessionId id, const wire::Sid& user);
+  [[nodiscard]] ports::Audit* audit() noexcept { return parts_.audit.get(); }
+  [[nodiscard]] LogonDelays& logon_delays() noexcept { return logon_delays_; }
   [[nodiscard]] rpc::PipeForwarder* forwarder() noexcept { return parts_.forwarder.get(); }
   /// Where pipes go that another node serves: before the first client, once.
   void set_forwarder(std::shared_ptr<rpc::PipeForwarder> forwarder) {
@@ -188,6 +193,7 @@ class Server final : public ports::ChannelServer {
   OpenFiles open_files_;
   PoolMarks marks_;
   PoolQueries* queries_ = nullptr;
+  LogonDelays logon_delays_;
   CloseElsewhere close_elsewhere_;
   std::shared_ptr<DurableOpens> durable_;
   [[nodiscard]] std::vector<std::shared_ptr<ServerChannel>> channels() const;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/log.hpp"
+#include "handlers/audit_trail.hpp"
 #include "handlers/channel.hpp"
 #include "handlers/open_state.hpp"
 #include "handlers/pool_lookup.hpp"
@@ -224,6 +225,19 @@ std::uint16_t admit(Request& request, ChannelSession& entry, const ports::AuthSt
   return flags;
 }
 
+/// How long the answer waits: guesses are slowed down. A user and an address that are not known to
+/// fail wait for nothing.
+std::chrono::milliseconds delay_of(Request& request, const ports::AuthAttempt& attempt,
+                                   const Result<ports::AuthStep>& step) {
+  if (attempt.user.empty()) return {};
+  LogonDelays& delays = request.server.logon_delays();
+  const std::string& address = request.channel->facts().peer_address;
+  const MonoTime now = request.server.clock().mono();
+  if (step) return delays.succeeded(attempt.user, address, now);
+  if (step.error() != NtStatus::LogonFailure) return {};
+  return delays.failed(attempt.user, address, now);
+}
+
 }  // namespace
 
 crypto::KeySchedule key_schedule_of(std::uint16_t dialect) noexcept {
@@ -271,6 +285,17 @@ HandlerTask handle_session_setup(Request& request) {
   };
   Result<ports::AuthStep> step =
       co_await offload(server, request.executor(), false, std::move(call));
+  if (!step || step->done) {
+    const ports::AuthAttempt attempt = exchange->attempt();
+    audit_logon(request, attempt, step);
+    const std::chrono::milliseconds delay = delay_of(request, attempt, step);
+    if (delay.count() > 0) {
+      // The session is busy meanwhile; its connection and all others go on.
+      auto over = runtime::OneShot<bool>::make();
+      request.executor().schedule_after(delay, [over] { over->set(true); });
+      co_await runtime::OneShot<bool>::wait(over, request.executor());
+    }
+  }
   entry->busy = false;
   if (channel.closed() || channel.find_session(id) != entry) {
     co_return NtStatus::UserSessionDeleted;

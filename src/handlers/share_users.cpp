@@ -18,26 +18,59 @@ bool is_member(const std::string& group, const Share& share, const ports::Token&
           std::ranges::find(token.groups, gid->second) != token.groups.end());
 }
 
+bool same_text(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, {}, fold, fold);
+}
+
+bool same_user(std::string_view listed, const ports::Token& token) {
+  const std::size_t slash = listed.find('\\');
+  const bool qualified = slash != std::string_view::npos;
+  if (token.foreign && (!qualified || !same_text(listed.substr(0, slash), token.domain))) {
+    return false;
+  }
+  return same_text(qualified ? listed.substr(slash + 1) : listed, token.user_name);
+}
+
+bool has_sid(const wire::Sid& sid, const ports::Token& token) {
+  return sid == token.user_sid ||
+         std::ranges::find(token.group_sids, sid) != token.group_sids.end();
+}
+
+bool has_group(const std::vector<std::string>& names) {
+  return std::ranges::any_of(names, [](const std::string& name) { return name.starts_with('@'); });
+}
+
 }  // namespace
 
-bool is_listed(const std::vector<std::string>& names, const Share& share,
-               const ports::Token& token) {
-  return std::ranges::any_of(names, [&](std::string_view listed) {
-    if (listed.starts_with('@')) return is_member(std::string(listed.substr(1)), share, token);
-    const std::size_t slash = listed.find('\\');
-    if (slash != std::string_view::npos) listed.remove_prefix(slash + 1);
-    return std::ranges::equal(listed, token.user_name, {}, fold, fold);
+bool is_listed(const std::vector<std::string>& names, const Share& share, const ports::Token& token,
+               ports::Accounts* accounts) {
+  return std::ranges::any_of(names, [&](std::string_view name) {
+    const bool group = name.starts_with('@');
+    if (group) name.remove_prefix(1);
+    if (const auto sid = wire::Sid::parse(name)) return has_sid(*sid, token);
+    if (!group) return same_user(name, token);
+    if (is_member(std::string(name), share, token)) return true;
+    const auto found = accounts != nullptr ? accounts->find_group(name) : std::nullopt;
+    return found && has_sid(found->sid, token);
   });
 }
 
-bool may_use(const Share& share, const ports::Token& token) {
-  if (token.anonymous || is_listed(share.config.invalid_users, share, token)) return false;
-  return share.config.valid_users.empty() || is_listed(share.config.valid_users, share, token);
+bool may_use(const Share& share, const ports::Token& token, ports::Accounts* accounts) {
+  if (token.anonymous || is_listed(share.config.invalid_users, share, token, accounts)) {
+    return false;
+  }
+  return share.config.valid_users.empty() ||
+         is_listed(share.config.valid_users, share, token, accounts);
 }
 
-bool only_reads(const Share& share, const ports::Token& token) {
-  if (is_listed(share.config.write_list, share, token)) return false;
-  return share.config.read_only || is_listed(share.config.read_list, share, token);
+bool only_reads(const Share& share, const ports::Token& token, ports::Accounts* accounts) {
+  if (is_listed(share.config.write_list, share, token, accounts)) return false;
+  return share.config.read_only || is_listed(share.config.read_list, share, token, accounts);
+}
+
+bool names_groups(const Share& share) {
+  return has_group(share.config.valid_users) || has_group(share.config.invalid_users) ||
+         has_group(share.config.read_list) || has_group(share.config.write_list);
 }
 
 const ports::Credentials& forced_credentials(const SessionCredentials& own, const Share& share) {

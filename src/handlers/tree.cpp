@@ -48,7 +48,18 @@ HandlerTask handle_tree_connect(Request& request) {
     co_return NtStatus::BadNetworkName;
   }
   const auto& credentials = static_cast<const SessionCredentials&>(*request.session->credentials);
-  if (!share->is_ipc && !may_use(*share, *credentials.token)) {
+  struct Leave {
+    bool use = false;
+    bool only_reads = false;
+  };
+  auto ask = [share, token = credentials.token, accounts = request.server.identity().accounts()] {
+    if (share->is_ipc) return Leave{true, false};
+    return Leave{may_use(*share, *token, accounts), only_reads(*share, *token, accounts)};
+  };
+  const Leave leave =
+      co_await offload(request.server, request.executor(), !names_groups(*share), std::move(ask));
+  if (!request.alive()) co_return NtStatus::UserSessionDeleted;
+  if (!leave.use) {
     log::info("share {}: user {} may not use it (valid_users, invalid_users)", share->config.name,
               request.session->user_name);
     co_return NtStatus::AccessDenied;
@@ -71,7 +82,7 @@ HandlerTask handle_tree_connect(Request& request) {
   tree->session = request.session->id;
   tree->share_name = share->config.name;
   tree->ipc = share->is_ipc;
-  tree->read_only = only_reads(*share, *credentials.token);
+  tree->read_only = leave.only_reads;
   tree->created = request.server.clock().wall();
   wire::TreeConnectResponse response;
   if (share->is_ipc) {

@@ -81,7 +81,7 @@ struct ServerConfig {
   std::uint32_t locks_per_file_max = 100000;
   std::uint32_t locks_max = 1000000;  ///< of this node's clients
   bool leases = true;
-  bool torture_fsctls = false;  ///< smbtorture may make this server misbehave: tests only
+  bool torture_fsctls = false;     ///< smbtorture may make this server misbehave: tests only
   std::vector<DomainIds> domains;  ///< ids of directories' users by RID
   /// samba-dcerpcd's "ncalrpc dir": pipes that are not served here go there. Empty: there are none.
   std::string rpc_forward;
