@@ -291,7 +291,6 @@ void read_root(const toml::table& root, AppConfig& config, TomlErrors& errors) {
     if (const toml::table* const rpc = found->as_table()) {
       TomlTable section(*rpc, "[rpc]", errors);
       section.text("forward", config.server.rpc_forward);
-      section.number("node", config.server.rpc_node, 0, 65535);
       section.finish();
     } else {
       table.bad(*found, "rpc", "a table: [rpc]");

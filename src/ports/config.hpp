@@ -85,7 +85,6 @@ struct ServerConfig {
   std::vector<DomainIds> domains;  ///< ids of directories' users by RID
   /// samba-dcerpcd's "ncalrpc dir": pipes that are not served here go there. Empty: there are none.
   std::string rpc_forward;
-  std::uint32_t rpc_node = 0;  ///< the node of the pool that forwards; 0: each for itself
   std::vector<ShareConfig> shares;
 
   [[nodiscard]] IdMap ids() const {

@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""Who somebody is: pipes that look names up (rpcclient, net, smbcacls), local groups, the audit, slower answers to
+guesses, pipes of Samba's own server, and Kerberos tickets with a PAC that impacket makes: rightly signed and not."""
+import glob
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
+import flotilla  # noqa: E402
+
+ADDRESS_445 = "127.0.78.%d" % (os.getpid() % 250 + 1)  # net and smbcacls know no other port
+LOGIN = "%s%%%s" % (flotilla.USER, flotilla.PASSWORD)
+DCERPCD = "/usr/libexec/samba/samba-dcerpcd"
+TICKETER = (glob.glob("/usr/share/doc/python3-impacket/examples/ticketer.py") + [None])[0]
+REALM = "AD.FLOTILLA.TEST"
+DOMAIN_SID = "S-1-5-21-11-22-33"
+SERVICE_KEY = bytes(range(32))  # AES-256
+
+
+def keytab(path, key, principal, realm, version=2):
+    """MIT's format 0x0502, one AES-256 key."""
+    def text(value):
+        return struct.pack(">H", len(value)) + value.encode()
+    parts = principal.split("/")
+    entry = struct.pack(">H", len(parts)) + text(realm) + b"".join(text(part) for part in parts)
+    entry += struct.pack(">IIBHH", 1, 0, version, 18, len(key)) + key + struct.pack(">I", version)
+    with open(path, "wb") as f:
+        f.write(b"\x05\x02" + struct.pack(">i", len(entry)) + entry)
+
+
+def run(*command, env=None, cwd="/", timeout=60):
+    got = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, cwd=cwd,
+                         env=dict(os.environ, **(env or {})))
+    return got.returncode, got.stdout + got.stderr
+
+
+class Pipes(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = flotilla.Server(extra=["--listen", ADDRESS_445 + ":445"] if os.geteuid() == 0 else [])
+        cls.server.__enter__()
+        cls.group("Administrators", "tester")
+        cls.group("staff", "tester", "tester2")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__()
+
+    @classmethod
+    def group(cls, name, *members):
+        subprocess.run([flotilla.BINARY, "group", "add", name, "--users-file", os.path.join(cls.server.dir, "users")] +
+                       [part for member in members for part in ("--member", member)], check=True)
+
+    def ask(self, command, user=flotilla.USER):
+        status, output = run("rpcclient", "-p", str(self.server.port), "-U", "%s%%%s" % (user, flotilla.PASSWORD),
+                             "-c", command, "ncacn_np:127.0.0.1")
+        return output if status == 0 else "exit %d: %s" % (status, output)
+
+    def test_lsarpc_names_and_sids_both_ways(self):
+        output = self.ask("lookupnames tester staff Administrators Everyone")
+        sids = dict(line.split()[:2] for line in output.splitlines())
+        self.assertEqual(sids["Everyone"], "S-1-1-0")
+        self.assertEqual(sids["Administrators"], "S-1-5-32-544")
+        self.assertRegex(self.ask("lookupsids " + sids["tester"]), r"FLOTILLA\\tester \(1\)")
+        self.assertRegex(self.ask("lookupsids " + sids["staff"]), r"FLOTILLA\\staff \(4\)")
+        self.assertIn("*unknown*", self.ask("lookupsids S-1-5-21-1-2-3-4"))
+        self.assertIn("NT_STATUS_NONE_MAPPED", self.ask("lookupnames nobody-of-this-name"))
+
+    def test_lsarpc_policy_and_rights(self):
+        self.assertIn("Domain Name: WORKGROUP", self.ask("lsaquery"))
+        self.assertIn("SeBackupPrivilege", self.ask("enumprivs"))
+        self.assertIn("S-1-5-32-544", self.ask("lsaenumsid"))
+        self.assertIn("Account Name: tester", self.ask("getusername"))
+        self.assertIn("Machine Role = [2]", self.ask("dsroledominfo"))
+
+    def test_samr_lists_users_and_groups_and_their_members(self):
+        self.assertIn("user:[tester]", self.ask("enumdomusers"))
+        self.assertIn("group:[staff]", self.ask("enumalsgroups domain"))
+        self.assertIn("group:[Administrators]", self.ask("enumalsgroups builtin"))
+        self.assertIn("Account: tester", self.ask("querydispinfo"))
+        self.assertRegex(self.ask("querydominfo"), r"Total Users:\s+2")
+        rid = self.ask("samlookupnames domain tester").split()[2]
+        self.assertRegex(self.ask("queryuser " + rid), r"User Name\s*:\s*tester")
+        members = self.ask("queryaliasmem builtin 544")
+        self.assertRegex(members, r"sid:\[S-1-5-21-[-0-9]+\]")
+
+    def test_samr_refuses_what_would_change_something(self):
+        self.assertIn("NT_STATUS_ACCESS_DENIED", self.ask("createdomuser mallory"))
+        self.assertNotIn("mallory", self.ask("enumdomusers"))
+
+    def test_srvsvc_tells_administrators_who_is_connected(self):
+        self.assertIn("Received 1 entries", self.ask("netsessenum"))
+        self.assertIn("srvsvc", self.ask("netfileenum"))
+        self.assertIn("WERR_ACCESS_DENIED", self.ask("netsessenum", user="tester2"))
+
+    @unittest.skipIf(os.geteuid() != 0, "port 445 is root's")
+    def test_net_rpc_lists_shares_users_and_groups_and_may_not_add_a_share(self):
+        def net(*what):
+            return run("net", "rpc", *what, "-S", ADDRESS_445, "-U", LOGIN)
+        self.assertIn("data", net("share", "list")[1].split())
+        self.assertIn("tester", net("user")[1].split())
+        self.assertIn("FLOTILLA", net("info")[1])
+        status, output = net("share", "add", "mine=C:\\tmp")
+        self.assertNotEqual(status, 0, output)
+
+    @unittest.skipIf(os.geteuid() != 0, "port 445 is root's")
+    def test_smbcacls_sets_an_entry_by_name_and_shows_the_name(self):
+        self.server.smbclient("put %s guarded" % __file__)
+        share = "//%s/data" % ADDRESS_445
+        status, output = run("smbcacls", share, "guarded", "-U", LOGIN, "-a", "ACL:FLOTILLA\\staff:ALLOWED/0x0/READ")
+        self.assertEqual(status, 0, output)
+        self.assertRegex(run("smbcacls", share, "guarded", "-U", LOGIN)[1], r"ACL:FLOTILLA\\staff:ALLOWED/0x0/READ")
+
+
+class Access(unittest.TestCase):
+    def setUp(self):
+        self.place = tempfile.mkdtemp(prefix="flotilla-e2e-", dir="/var/tmp")
+        self.audit = os.path.join(self.place, "audit.json")
+        self.staff = os.path.join(self.place, "staff")
+        os.mkdir(self.staff)
+        config = ('guest_account = ""\n' if "guest" in self.id() else "") + (
+            '[audit]\nfile = "%s"\n[[share]]\nname = "staff"\npath = "%s"\nvalid_users = ["@staff"]\n' %
+            (self.audit, self.staff))
+        self.server = flotilla.Server(config=config)
+        self.server.__enter__()
+        subprocess.run([flotilla.BINARY, "group", "add", "staff", "--member", "tester", "--users-file",
+                        os.path.join(self.server.dir, "users")], check=True)
+
+    def tearDown(self):
+        self.server.__exit__()
+        shutil.rmtree(self.place)
+
+    def lines(self):
+        with open(self.audit, encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+
+    def test_a_local_group_decides_and_the_audit_has_a_line_for_everything(self):
+        self.assertEqual(self.server.smbclient("ls", share="staff")[0], 0)
+        self.assertIn("NT_STATUS_ACCESS_DENIED", self.server.smbclient("ls", share="staff", user="tester2")[1])
+        self.assertIn("NT_STATUS_LOGON_FAILURE", self.server.smbclient("ls", password="wrong")[1])
+        time.sleep(0.3)
+        lines = self.lines()
+        found = {(line["event"], line["result"], line["user"]) for line in lines}
+        self.assertLessEqual({("authentication", "STATUS_SUCCESS", "tester"),
+                              ("authentication", "STATUS_SUCCESS", "tester2"),
+                              ("authentication", "STATUS_LOGON_FAILURE", "tester"),
+                              ("access", "STATUS_ACCESS_DENIED", "tester2")}, found)
+        refused = [line for line in lines if line["event"] == "access"][0]
+        self.assertEqual(refused["command"], "TREE_CONNECT")
+        self.assertIn("staff", refused["path"])
+        self.assertEqual(refused["address"].split(":")[0], "127.0.0.1")
+        self.assertEqual(os.stat(self.audit).st_mode & 0o777, 0o600)
+
+    def test_guesses_are_answered_ever_later_and_nobody_else_is(self):
+        def seconds(user, password):
+            begin = time.monotonic()
+            self.server.smbclient("ls", user=user, password=password)
+            return time.monotonic() - begin
+        for _ in range(5):
+            seconds("tester", "wrong")
+        self.assertGreaterEqual(seconds("tester", "wrong"), 2.0)
+        self.assertLess(seconds("tester2", flotilla.PASSWORD), 2.0)
+        self.assertEqual(self.server.smbclient("ls")[0], 0)
+
+    def test_a_guest_is_let_in_only_where_that_is_on(self):
+        self.assertEqual(self.server.smbclient("ls", user="stranger", password="x",
+                                               options=["--client-protection=off"])[0], 0)
+        self.assertIn("NT_STATUS_ACCESS_DENIED", self.server.smbclient(
+            "ls", share="staff", user="stranger", password="x", options=["--client-protection=off"])[1])
+
+    def test_strangers_and_nobody_are_refused_unless_said(self):
+        self.assertIn("NT_STATUS_LOGON_FAILURE", self.server.smbclient("ls", user="stranger", password="x")[1])
+        status, output = run("smbclient", "//127.0.0.1/data", "-p", str(self.server.port), "-N", "-U", "%", "-c", "ls")
+        self.assertNotEqual(status, 0, output)
+
+
+@unittest.skipUnless(os.path.exists(DCERPCD) and os.geteuid() == 0, "samba-dcerpcd is not installed, or not root")
+class Forwarded(unittest.TestCase):
+    def test_spoolss_is_sambas(self):
+        place = tempfile.mkdtemp(prefix="flotilla-rpc-", dir="/var/tmp")
+        conf = os.path.join(place, "smb.conf")
+        with open(conf, "w", encoding="utf-8") as f:
+            f.write("[global]\nserver role = standalone server\nload printers = no\nprinting = bsd\n"
+                    "printcap name = /dev/null\nrpc start on demand helpers = no\nlog file = %s/log\n" % place)
+            for key in ("private dir", "lock directory", "state directory", "cache directory", "pid directory",
+                        "ncalrpc dir"):
+                folder = os.path.join(place, key.split()[0])
+                os.makedirs(folder, exist_ok=True)
+                f.write("%s = %s\n" % (key, folder))
+        with open(os.path.join(place, "out"), "wb") as out:
+            daemon = subprocess.Popen([DCERPCD, "-F", "-s", conf, "--libexec-rpcds"], stdin=subprocess.DEVNULL,
+                                      stdout=out, stderr=out)
+        try:
+            end = time.monotonic() + 30
+            while not os.path.exists(os.path.join(place, "ncalrpc/np/spoolss")):
+                self.assertIsNone(daemon.poll(), "samba-dcerpcd ended")
+                self.assertLess(time.monotonic(), end, "samba-dcerpcd did not start")
+                time.sleep(0.1)
+            with flotilla.Server(config='[rpc]\nforward = "%s/ncalrpc"\n' % place) as server:
+                def ask(command):
+                    return run("rpcclient", "-p", str(server.port), "-U", LOGIN, "-c", command, "ncacn_np:127.0.0.1")
+                status, output = ask("enumprinters")
+                self.assertEqual(status, 0, output)
+                self.assertIn("No printers returned", output)
+                # What this server has is its own.
+                self.assertIn("FLOTILLA", ask("srvinfo")[1])
+                self.assertNotEqual(ask("dfsexist")[0], 127)
+        finally:
+            daemon.terminate()
+            daemon.wait(30)
+            shutil.rmtree(place, ignore_errors=True)
+
+
+@unittest.skipUnless(TICKETER, "impacket's ticketer.py is not installed")
+class Pac(unittest.TestCase):
+    """Service tickets as a domain controller would write them, made with the service's own key."""
+
+    def setUp(self):
+        self.place = tempfile.mkdtemp(prefix="flotilla-pac-", dir="/var/tmp")
+        for name in ("engineers", "others"):
+            os.mkdir(os.path.join(self.place, name))
+            os.chmod(os.path.join(self.place, name), 0o777)
+        keytab(os.path.join(self.place, "keytab"), SERVICE_KEY, "cifs/localhost", REALM)
+        with open(os.path.join(self.place, "krb5.conf"), "w", encoding="utf-8") as f:
+            f.write("[libdefaults]\ndefault_realm = %s\ndns_lookup_kdc = false\n[realms]\n%s = {\n}\n"
+                    "[domain_realm]\nlocalhost = %s\n" % (REALM, REALM, REALM))
+
+    def tearDown(self):
+        shutil.rmtree(self.place)
+
+    def serve(self):
+        os.environ["KRB5_CONFIG"] = os.path.join(self.place, "krb5.conf")
+        self.addCleanup(os.environ.pop, "KRB5_CONFIG")
+        return flotilla.Server(config='keytab = "%s/keytab"\n[[domain]]\nsid = "%s"\nfirst_id = 2000000\n'
+                               '[[share]]\nname = "engineers"\npath = "%s/engineers"\nvalid_users = ["@%s-1105"]\n'
+                               '[[share]]\nname = "others"\npath = "%s/others"\nvalid_users = ["@%s-1200"]\n'
+                               % (self.place, DOMAIN_SID, self.place, DOMAIN_SID, self.place, DOMAIN_SID))
+
+    def ticket(self, key=SERVICE_KEY):
+        status, output = run("/usr/bin/python3", TICKETER, "-aesKey", key.hex(), "-domain-sid", DOMAIN_SID, "-domain",
+                             REALM, "-spn", "cifs/localhost", "-groups", "513,1105", "-user-id", "1104", "alice",
+                             cwd=self.place)
+        self.assertEqual(status, 0, output)
+        return os.path.join(self.place, "alice.ccache")
+
+    def promote(self, cache):
+        """Another group in the PAC, its signature as it was."""
+        from impacket.krb5.asn1 import Ticket
+        from impacket.krb5.ccache import CCache
+        from impacket.krb5.crypto import Key, _enctype_table
+        from pyasn1.codec.der import decoder
+        ticket = decoder.decode(CCache.loadFile(cache).credentials[0].ticket["data"], asn1Spec=Ticket())[0]
+        sealed = bytes(ticket["enc-part"]["cipher"])
+        cipher, key = _enctype_table[18], Key(18, SERVICE_KEY)
+        plain = cipher.decrypt(key, 2, sealed)
+        self.assertEqual(plain.count(struct.pack("<I", 1105)), 1)
+        changed = cipher.encrypt(key, 2, plain.replace(struct.pack("<I", 1105), struct.pack("<I", 1200)), None)
+        with open(cache, "rb") as f:
+            whole = f.read()
+        with open(cache, "wb") as f:
+            f.write(whole.replace(sealed, changed))
+
+    def smbclient(self, server, share, cache):
+        return run("smbclient", "//localhost/" + share, "-p", str(server.port), "--use-kerberos=required",
+                   "--use-krb5-ccache=" + cache, "-c", "put %s from-alice; ls" % __file__)
+
+    def test_the_pacs_groups_decide_and_rids_become_ids(self):
+        with self.serve() as server:
+            cache = self.ticket()
+            status, output = self.smbclient(server, "engineers", cache)
+            self.assertEqual(status, 0, output + server.text_of_log())
+            made = os.stat(os.path.join(self.place, "engineers/from-alice"))
+            if os.geteuid() == 0:
+                self.assertEqual((made.st_uid, made.st_gid), (2001104, 2000513))
+            self.assertIn("NT_STATUS_ACCESS_DENIED", self.smbclient(server, "others", cache)[1])
+
+    def test_a_pac_that_was_changed_is_refused_and_the_log_says_why(self):
+        with self.serve() as server:
+            cache = self.ticket()
+            self.promote(cache)
+            status, output = self.smbclient(server, "others", cache)
+            self.assertNotEqual(status, 0, output)
+            self.assertIn("PAC whose signature is not the keytab's key's", server.text_of_log())
+
+    def test_a_keytab_without_the_right_key_is_said_in_the_log(self):
+        with self.serve() as server:
+            status, output = self.smbclient(server, "engineers", self.ticket(key=bytes(32)))
+            self.assertNotEqual(status, 0, output)
+            self.assertRegex(server.text_of_log(), r"logon refused: Kerberos: .*cifs/localhost@AD\.FLOTILLA\.TEST")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
