@@ -50,7 +50,7 @@ runtime::Task<void> tell_parent_of(Request& request, std::shared_ptr<session::Op
   if (!state.parent || state.parent->path != parent) {
     std::shared_ptr<ports::Backend> backend = state.share->backend;
     const bool local = backend->local();
-    auto call = [backend, who = kernel_credentials(*request.session),
+    auto call = [backend, who = kernel_credentials(*request.session, *state_of(*open).share),
                  parent = std::string(parent)] { return key_of(*backend, who, parent); };
     const std::optional<FileKey> directory =
         co_await offload(server, request.executor(), local, std::move(call));
