@@ -35,6 +35,7 @@ struct AppConfig {
   std::filesystem::path runtime_dir;
   std::filesystem::path keytab;
   std::filesystem::path state_dir;  ///< of a single node: what survives its restart; empty: nothing
+  bool allow_anonymous = false;
   log::Level log_level = log::Level::Info;
   std::optional<PoolConfig> pool;
 };

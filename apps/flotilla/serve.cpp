@@ -75,6 +75,7 @@ std::expected<std::unique_ptr<ports::Identity>, Message> make_identity(
   identity.workgroup = config.server.workgroup;
   identity.user_file = config.users_file;
   identity.keytab = config.keytab;
+  identity.allow_anonymous = config.allow_anonymous;
   if (user) {
     const auto password = auth::read_password_file(user->password_file);
     if (!password) return std::unexpected(password.error());

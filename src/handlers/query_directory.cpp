@@ -2,6 +2,7 @@
 // The cursor keeps its place on the open; memory does not grow with the directory.
 #include <utility>
 
+#include "handlers/access.hpp"
 #include "handlers/file_call.hpp"
 #include "handlers/share_path.hpp"
 #include "handlers/wildcard.hpp"
@@ -49,6 +50,7 @@ struct Scan {
   wire::FileInformationClass information_class{};
   bool single_entry = false;
   std::uint32_t room_bytes = 0;
+  std::optional<Requester> reader;        ///< set: entries that he may not read are left out
   const OpenFiles* open_files = nullptr;  ///< the server's, which outlives the blocking pool
   NtTime now;
 };
@@ -109,6 +111,17 @@ wire::DirectoryEntry wire_entry(const ports::DirectoryEntry& entry, std::u16stri
   return out;
 }
 
+/// Access-based enumeration. Spec [MS-SMB2] 3.3.1.6 Share.DoAccessBasedDirectoryEnumeration: what
+/// the user has not FILE_GENERIC_READ for is not there for him.
+bool may_see(const Scan& scan, const std::string& name) {
+  if (name == "." || name == "..") return true;
+  const std::string path = join_path(scan.directory_path, name);
+  const auto file = scan.share->backend->locate(scan.reader->kernel, path);
+  if (!file) return false;
+  const auto rights = own_rights_for(*scan.share->backend, *scan.reader, **file, path);
+  return rights && (wire::access::kFileGenericRead & ~rights->maximal) == 0;
+}
+
 /// Reads on from the cursor into a buffer of the client's size. Blocks.
 Scanned run(Scan scan) {
   Scanned result;
@@ -140,6 +153,7 @@ Scanned run(Scan scan) {
     }
     auto name = wire::utf16_of((*entry)->name);
     if (!name || !matches_folded(fold_case(*name), place.pattern)) continue;
+    if (scan.reader && !may_see(scan, (*entry)->name)) continue;
     scan.open_files->show_times((*entry)->facts, scan.now);
     if (!writer.append(wire_entry(**entry, std::move(*name)))) {
       place.cursor->unread();
@@ -234,6 +248,9 @@ HandlerTask handle_query_directory(Request& request) {
   scan.directory_path = refresh_path(*open);
   scan.share = target->share;
   scan.who = kernel_credentials(*request.session);
+  if (target->share->config.access_based_enumeration) {
+    scan.reader = requester_of(request.server, *request.session, *target->share);
+  }
   scan.information_class = query.file_information_class;
   scan.single_entry = query.flags & flags::kReturnSingleEntry;
   scan.room_bytes = query.output_buffer_length;

@@ -109,6 +109,9 @@ class FaultyFile final : public ports::BackendFile {
   Status rename_stream(const ports::Credentials& who, std::string_view to, bool replace) override {
     return then(BackendCall::SetEas, [&] { return inner_->rename_stream(who, to, replace); });
   }
+  Status set_compressed(bool compressed) override {
+    return then(BackendCall::SetBasic, [&] { return inner_->set_compressed(compressed); });
+  }
   Status set_sparse(const ports::Credentials& who, bool sparse) override {
     return then(BackendCall::SetBasic, [&] { return inner_->set_sparse(who, sparse); });
   }
