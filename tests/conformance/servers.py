@@ -197,6 +197,12 @@ class LocalFleet:
         return self.servers[kind]
 
     def place(self, test):
+        place = self.find_place(test)
+        if place and place.share != "shadow":
+            empty_share(os.path.join(self.base, place.share))
+        return place
+
+    def find_place(self, test):
         if self.mode == "plain":
             return Place("127.0.0.1", self.server("main").port, "share", password_login())
         options = list(test.options)
@@ -241,6 +247,15 @@ def make_snapshot(share):
         with open(path, "wb") as f:
             f.write(b"foo")
         os.setxattr(path, "user.DosStream.bar:$DATA", b"bar\0")
+
+
+def empty_share(directory):
+    """A test begins with an empty share: what another one left (files with denying ACLs) is not its business."""
+    for entry in os.scandir(directory):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            os.unlink(entry.path)
 
 
 class PoolFleet:
