@@ -1,5 +1,5 @@
 # Every target installs what it needs first (apt-get, as root or by sudo).
-.PHONY: run build test demo bench fuzz lint asan tsan clean deps deps-test deps-bench conformance conformance-pool
+.PHONY: run build test demo bench fuzz lint asan tsan conformance conformance-pool clean deps deps-test deps-bench
 
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
