@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "coherence/codec_fields.hpp"
+#include "coherence/share.hpp"
 #include "coherence/state.hpp"
 
 namespace flotilla::coherence {
@@ -141,7 +142,8 @@ std::optional<FileState> decode_state(ByteReader& in) {
   fields::Decoder a{in};
   std::optional<FileState> file(std::in_place);
   fields::visit(a, *file);
-  if (!in.ok() || !parts_know_each_other(*file)) file.reset();
+  if (!in.ok() || !parts_know_each_other(*file)) return std::nullopt;
+  for (const auto& [id, open] : file->opens) count_share(file->shares, open.access, open.share, 1);
   return file;
 }
 

@@ -13,6 +13,9 @@ namespace {
 std::string name(OpenId open) { return "open " + std::to_string(open.raw()); }
 
 void check_shares(const FileState& file, std::vector<std::string>& wrong) {
+  ShareCounts counts;
+  for (const auto& [open, state] : file.opens) count_share(counts, state.access, state.share, 1);
+  if (counts != file.shares) wrong.emplace_back("share modes are counted wrongly");
   for (auto a = file.opens.begin(); a != file.opens.end(); ++a) {
     for (auto b = std::next(a); b != file.opens.end(); ++b) {
       if (!share_conflict(a->second.access, a->second.share, b->second.access, b->second.share)) {

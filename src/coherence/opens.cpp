@@ -11,12 +11,6 @@
 namespace flotilla::coherence {
 namespace {
 
-bool violates_sharing(const FileState& file, const Open& open) {
-  return std::any_of(file.opens.begin(), file.opens.end(), [&](const auto& entry) {
-    return share_conflict(entry.second.access, entry.second.share, open.access, open.share);
-  });
-}
-
 CacheId own_cache(const Open& open) {
   return asks_lease(open) ? lease_id(open.client, open.cache.key) : CacheId{open.open, {}, {}};
 }
@@ -90,10 +84,11 @@ Verdict try_open(Turn& turn, NodeId from, RequestId request, const Open& open, b
   if (file.opens.size() >= turn.limits.opens_per_file_max) {
     return {false, NtStatus::InsufficientResources};
   }
-  if (violates_sharing(file, open)) {
+  if (share_conflict(file.shares, open.access, open.share)) {
     if (break_handles(turn, own_cache(open))) return {true, NtStatus::Success};
     // Those whose client is away may have gone at once.
-    if (violates_sharing(file, open)) return {false, NtStatus::SharingViolation};
+    if (share_conflict(file.shares, open.access, open.share))
+      return {false, NtStatus::SharingViolation};
   }
   if (break_for_open(turn, open, again)) return {true, NtStatus::Success};
   OpenState state;
@@ -106,6 +101,7 @@ Verdict try_open(Turn& turn, NodeId from, RequestId request, const Open& open, b
   state.delete_on_close = open.delete_on_close;
   if (file.path.empty() || open.created) file.path = open.path;
   file.opens.emplace(open.open, state);
+  count_share(file.shares, open.access, open.share, 1);
   grant_cache(turn, open);
   take_in_durability(turn, open.open, open.durability, {});
   turn.reply_opened(from, request, open.open);
@@ -122,6 +118,7 @@ bool remove_open(Turn& turn, OpenId open) {
   turn.locks_changed = turn.locks_changed || file.locks.size() != locks_before;
   leave_cache(turn, open, state);
   file.opens.erase(open);
+  count_share(file.shares, state.access, state.share, -1);
   file.kept.erase(open);
   turn.look_again = true;
   drop_waits(turn, open);

@@ -100,6 +100,7 @@ void take_in(Turn& turn, NodeId node, const AssertOpen& asserted) {
   state.answered = true;
   if (file.path.empty()) file.path = open.path;
   file.opens.emplace(open.open, state);
+  count_share(file.shares, open.access, open.share, 1);
   if (node.raw() != 0) file.nodes.try_emplace(node);
   take_in_cache(turn, asserted);
   take_in_durability(turn, open.open, open.durability, asserted.sequences);

@@ -105,10 +105,12 @@ void release(Turn& turn) {
 }
 
 void forget_idle_nodes(FileState& file) {
-  const std::vector<NodeId> busy = nodes_with_opens(file, false);
   std::erase_if(file.nodes, [&](const auto& entry) {
+    // Mostly the first open that is looked at says that the node is busy.
     return entry.second.known >= entry.second.sent &&
-           !std::binary_search(busy.begin(), busy.end(), entry.first);
+           std::none_of(file.opens.begin(), file.opens.end(), [&](const auto& open) {
+             return open.second.answered && open.second.node == entry.first;
+           });
   });
 }
 

@@ -35,4 +35,32 @@ inline constexpr AccessMask kLeaseStatAccess = kStatAccess | 0x00020000;
   return denied(access_a, share_b) || denied(access_b, share_a);
 }
 
+/// The open comes (`by` 1) or goes (-1). One for attributes only takes no part.
+constexpr void count_share(ShareCounts& counts, AccessMask access, ShareAccess share,
+                           int by) noexcept {
+  if ((access & kSharedAccess) == 0) return;
+  const auto add = [by](std::uint32_t& count, bool counted) {
+    if (counted) count += static_cast<std::uint32_t>(by);
+  };
+  add(counts.reads, (access & (kReadData | kExecute)) != 0);
+  add(counts.writes, (access & kChangesData) != 0);
+  add(counts.deletes, (access & kDelete) != 0);
+  add(counts.denies_read, (share & kShareRead) == 0);
+  add(counts.denies_write, (share & kShareWrite) == 0);
+  add(counts.denies_delete, (share & kShareDelete) == 0);
+}
+
+/// Whether share_conflict() holds with any of the counted opens.
+[[nodiscard]] constexpr bool share_conflict(const ShareCounts& counts, AccessMask access,
+                                            ShareAccess share) noexcept {
+  ShareCounts one;
+  count_share(one, access, share, 1);
+  const auto both = [](std::uint32_t does, std::uint32_t denies) {
+    return does != 0 && denies != 0;
+  };
+  return both(one.reads, counts.denies_read) || both(counts.reads, one.denies_read) ||
+         both(one.writes, counts.denies_write) || both(counts.writes, one.denies_write) ||
+         both(one.deletes, counts.denies_delete) || both(counts.deletes, one.denies_delete);
+}
+
 }  // namespace flotilla::coherence

@@ -110,9 +110,22 @@ struct NodeKnowledge {
   friend bool operator==(const NodeKnowledge&, const NodeKnowledge&) = default;
 };
 
+/// How many of the opens do, and deny, what share modes are about: [MS-FSA] 2.1.5.1.2.2 without
+/// looking at each of them. share.hpp counts. Derived, so not among the canonical bytes.
+struct ShareCounts {
+  std::uint32_t reads = 0;
+  std::uint32_t writes = 0;
+  std::uint32_t deletes = 0;
+  std::uint32_t denies_read = 0;
+  std::uint32_t denies_write = 0;
+  std::uint32_t denies_delete = 0;
+  friend bool operator==(const ShareCounts&, const ShareCounts&) = default;
+};
+
 struct FileState {
   std::string path;
   std::map<OpenId, OpenState> opens;
+  ShareCounts shares;           ///< of `opens`
   std::map<OpenId, Kept> kept;  ///< those of `opens` with a Durability; mostly none
   std::map<CacheId, Cache> caches;
   std::vector<HeldLock> locks;  ///< in the order of their grants

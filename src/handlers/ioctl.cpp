@@ -414,7 +414,7 @@ HandlerTask request_resiliency(Request& request, wire::IoctlRequest ioctl, FileO
                                                 : config.durable_timeout;
   DurableTraits& durable = target.state().durable;
   if (!durable.persistent) {
-    coherence::Body update = resilient_open(*target.open, timeout);
+    coherence::Body update = kept_update(*target.open, coherence::DurableKind::Resilient, timeout);
     const coherence::Outcome outcome = co_await engine_submit(request.server, request.executor(),
                                                               target.open->key, std::move(update));
     if (outcome.status != NtStatus::Success) co_return outcome.status;

@@ -263,6 +263,7 @@ std::shared_ptr<session::Open> rebuild(Request& request, Making& making,
   open->mode = passport.create_options &
                (o::kWriteThrough | o::kSequentialOnly | o::kNoIntermediateBuffering |
                 o::kSynchronousIoAlert | o::kSynchronousIoNonalert | o::kDeleteOnClose);
+  open->position = passport.position;
   open->lease_key = record.cache.key;
   open->lease_version = record.cache.kind == coherence::CacheKind::Lease ? record.cache.version : 0;
   open->delete_on_close = record.delete_on_close;

@@ -45,6 +45,13 @@ runtime::Task<void> DurableOpens::detach(std::shared_ptr<session::Open> open,
   }
   log::debug("open {} of \"{}\" waits {} ms for its client", open->open_id.raw(), open->path,
              state_of(*open).durable.timeout.count());
+  if (open->position != 0) {
+    const DurableTraits& durable = state_of(*open).durable;
+    const auto kind = durable.persistent  ? coherence::DurableKind::Persistent
+                      : durable.resilient ? coherence::DurableKind::Resilient
+                                          : coherence::DurableKind::Durable;
+    server_.engine().submit(open->key, kept_update(*open, kind, durable.timeout), {});
+  }
   coherence::Body body = coherence::Detach{open->open_id};
   coherence::Outcome outcome =
       co_await engine_submit(server_, executor, open->key, std::move(body));
@@ -199,12 +206,13 @@ runtime::Task<void> DurableOpens::close_anywhere(std::shared_ptr<OpenLink> link,
   co_await runtime::OneShot<bool>::wait(shot, resume_on);
 }
 
-coherence::UpdateKept resilient_open(session::Open& open, std::chrono::milliseconds timeout) {
+coherence::UpdateKept kept_update(session::Open& open, coherence::DurableKind kind,
+                                  std::chrono::milliseconds timeout) {
   const OpenState& state = state_of(open);
   coherence::UpdateKept update;
   update.open = open.open_id;
   coherence::Durability& durability = update.durability;
-  durability.kind = coherence::DurableKind::Resilient;
+  durability.kind = kind;
   durability.timeout = timeout;
   durability.create_guid = state.durable.create_guid;
   durability.app_instance = state.durable.app_instance;
@@ -212,7 +220,7 @@ coherence::UpdateKept resilient_open(session::Open& open, std::chrono::milliseco
   durability.app_version_low = state.durable.app_version_low;
   durability.passport =
       encode(Passport{state.share->config.name, state.durable.owner, open.create_options,
-                      state.create_action, state.cache_asked});
+                      state.create_action, state.cache_asked, open.position});
   return update;
 }
 

@@ -111,8 +111,8 @@ class DurableOpens : public std::enable_shared_from_this<DurableOpens> {
 ///         lease's H, is held
 [[nodiscard]] bool survives_disconnect(session::Open& open);
 
-/// What makes an open of the session resilient from now on.
-[[nodiscard]] coherence::UpdateKept resilient_open(session::Open& open,
-                                                   std::chrono::milliseconds timeout);
+/// What the engine is to keep of the open from now on.
+[[nodiscard]] coherence::UpdateKept kept_update(session::Open& open, coherence::DurableKind kind,
+                                                std::chrono::milliseconds timeout);
 
 }  // namespace flotilla::handlers

@@ -23,6 +23,7 @@ Bytes encode(const Passport& passport) {
   out.u8(cache.version);
   out.u8(cache.has_parent ? 1 : 0);
   out.bytes(cache.parent_key.bytes);
+  out.u64(passport.position);
   return bytes;
 }
 
@@ -41,6 +42,7 @@ std::optional<Passport> decode_passport(ByteView bytes) {
   cache.version = in.u8();
   cache.has_parent = in.u8() != 0;
   cache.parent_key.bytes = in.array<16>();
+  passport.position = in.u64();
   if (!in.ok() || !owner || kind > static_cast<std::uint8_t>(coherence::CacheKind::Lease) ||
       action > static_cast<std::uint32_t>(wire::CreateAction::Overwritten)) {
     return std::nullopt;

@@ -22,6 +22,7 @@ struct Passport {
   std::uint32_t create_options = 0;
   wire::CreateAction create_action = wire::CreateAction::Opened;
   coherence::CacheRequest cache_asked;
+  std::uint64_t position = 0;  ///< FilePositionInformation, as of the client's loss
 };
 
 [[nodiscard]] Bytes encode(const Passport& passport);
