@@ -1,5 +1,5 @@
 # Every target installs what it needs first (apt-get, as root or by sudo).
-.PHONY: run build test demo bench fuzz lint asan tsan clean deps deps-test deps-bench
+.PHONY: run build test demo bench fuzz lint asan tsan conformance conformance-pool clean deps deps-test deps-bench
 
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
@@ -46,6 +46,15 @@ fuzz: deps-test
 lint: deps-test
 	@cmake --preset fuzz >/dev/null
 	tools/lint
+
+# smbtorture, compared with tests/conformance/expected.tsv: best of, and one plain share. MATCH=REGEX runs a part.
+conformance: deps-test build
+	tests/conformance/run.py --mode best $(if $(MATCH),--match '$(MATCH)')
+	tests/conformance/run.py --mode plain $(if $(MATCH),--match '$(MATCH)')
+
+# The tests of two connections, the two on different nodes of tools/lab.
+conformance-pool: deps-test build
+	tests/conformance/run.py --mode pool $(if $(MATCH),--match '$(MATCH)')
 
 deps:
 	@tools/install-deps

@@ -132,6 +132,7 @@ void read_server(TomlTable table, AppConfig& config) {
   table.text("runtime_dir", path);
   if (!path.empty()) config.runtime_dir = path;
   path.clear();
+  table.flag("allow_anonymous", config.allow_anonymous);
   table.text("keytab", path);
   if (!path.empty()) config.keytab = path;
   path.clear();
@@ -179,6 +180,17 @@ ports::ShareConfig read_share(TomlTable table, const toml::node& at) {
   table.texts("hide_files", share.hide_files);
   table.texts("veto_files", share.veto_files);
   table.text("volume", share.volume);
+  table.flag("access_based_enumeration", share.access_based_enumeration);
+  table.flag("named_streams", share.named_streams);
+  table.text("snapshots", share.snapshots);
+  const std::size_t last = share.snapshots.rfind('/') + 1;  // 0 where there is none
+  if (!share.snapshots.empty() &&
+      (share.snapshots.find('%') < last || share.snapshots.find('%', last) == std::string::npos ||
+       share.snapshots.front() == '/')) {
+    table.bad(*table.node("snapshots"), "snapshots",
+              "a path below the share whose last part alone has conversions, as in "
+              "\".snapshots/@GMT-%Y.%m.%d-%H.%M.%S\"");
+  }
   read_encryption(table, share.encryption);
   if (share.name.empty()) table.bad(at, "name", "the share's name");
   if (share.path.empty() && share.dfs_referral.empty())

@@ -38,6 +38,7 @@ struct AppConfig {
   std::optional<std::string> guest_account;  ///< unknown users become guests that act as it
   bool winbind = true;
   std::filesystem::path audit_file;  ///< empty: no audit
+  bool allow_anonymous = false;
   log::Level log_level = log::Level::Info;
   std::optional<PoolConfig> pool;
 };

@@ -81,6 +81,7 @@ std::expected<std::unique_ptr<ports::Identity>, Message> make_identity(
   identity.guest_account = config.guest_account;
   identity.domains = config.server.domains;
   identity.winbind = config.winbind;
+  identity.allow_anonymous = config.allow_anonymous;
   if (user) {
     const auto password = auth::read_password_file(user->password_file);
     if (!password) return std::unexpected(password.error());

@@ -21,6 +21,12 @@ inline constexpr std::uint64_t kUnixEpochTicks = 116444736000000000ULL;
                 nanoseconds / 100U};
 }
 
+/// Whole seconds since 1970, towards the past.
+[[nodiscard]] constexpr std::int64_t unix_seconds_of(NtTime time) {
+  return static_cast<std::int64_t>(time.ticks / 10000000ULL) -
+         static_cast<std::int64_t>(kUnixEpochTicks / 10000000ULL);
+}
+
 /// Nanoseconds on a monotonic clock of this node since an arbitrary start; never sent to a peer.
 struct MonoTime {
   std::int64_t ns = 0;

@@ -93,20 +93,36 @@ Requester requester_of(Server& server, const session::Session& session, const Sh
   return out;
 }
 
+namespace {
+
+/// What the file's own descriptor gives, within what the kernel does.
+coherence::AccessMask own_rights(const std::optional<wire::SecurityDescriptor>& own,
+                                 const Requester& who, coherence::AccessMask kernel) {
+  if (!own) return kernel;
+  const coherence::AccessMask given = rights_by(*own, who.sids);
+  if (who.kernel.use_share_owner) return given;
+  constexpr coherence::AccessMask kData = a::kReadData | a::kWriteData | a::kAppendData;
+  return given & (kernel | ~kData);
+}
+
+}  // namespace
+
+Result<Rights> own_rights_for(ports::Backend& backend, const Requester& who,
+                              ports::BackendFile& file, std::string_view path) {
+  const auto kernel = rights_on(backend, who.kernel, file, path);
+  if (!kernel) return kernel;
+  const auto own = stored_of(file);
+  if (!own) return fail(own.error());
+  return Rights{own_rights(*own, who, kernel->maximal)};
+}
+
 Result<Rights> rights_for(ports::Backend& backend, const Requester& who, ports::BackendFile& file,
                           std::string_view path) {
   const auto kernel = rights_on(backend, who.kernel, file, path);
   if (!kernel) return kernel;
   const auto own = stored_of(file);
   if (!own) return fail(own.error());
-  coherence::AccessMask maximal = kernel->maximal;
-  if (*own) {
-    maximal = rights_by(**own, who.sids);
-    if (!who.kernel.use_share_owner) {
-      constexpr coherence::AccessMask kData = a::kReadData | a::kWriteData | a::kAppendData;
-      maximal &= kernel->maximal | ~kData;
-    }
-  }
+  coherence::AccessMask maximal = own_rights(*own, who, kernel->maximal);
   if (path.empty()) return Rights{maximal};
   const auto parent = backend.locate(who.kernel, parent_of(path));
   if (!parent) return Rights{maximal};

@@ -52,6 +52,10 @@ struct Requester {
 [[nodiscard]] Result<Rights> rights_for(ports::Backend& backend, const Requester& who,
                                         ports::BackendFile& file, std::string_view path);
 
+/// The same without what the directory gives: what the file itself allows. Blocks.
+[[nodiscard]] Result<Rights> own_rights_for(ports::Backend& backend, const Requester& who,
+                                            ports::BackendFile& file, std::string_view path);
+
 /// Whether a file or directory may be made at `path`, and the descriptor that it gets: `asked`
 /// (the SecD context) over what it inherits; nothing where neither is there. Blocks.
 /// Spec    [MS-FSA] 2.1.5.1.1 Creation of a New File

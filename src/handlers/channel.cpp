@@ -57,6 +57,7 @@ void ServerChannel::disconnect(std::string_view reason) {
 void ServerChannel::on_frame(Bytes frame) {
   if (!sink_) return;
   if (!server_.engine().serving()) return disconnect("this node serves nothing (no quorum)");
+  if (after_cancel_) return held_back_.push_back(std::move(frame));
   runtime::spawn(process(shared_from_this(), std::move(frame)));
 }
 
@@ -414,7 +415,15 @@ void ServerChannel::cancel(const wire::Smb2Header& header, ByteView message, boo
   const auto found = async_.find(key);
   if (found == async_.end()) return;
   const auto on_cancel = std::exchange(found->second.on_cancel, nullptr);
-  if (on_cancel) on_cancel();
+  if (!on_cancel) return;
+  on_cancel();
+  // What was cancelled goes on from the executor's queue: its answer leaves before those to
+  // requests that came behind the CANCEL, as clients expect.
+  if (std::exchange(after_cancel_, true)) return;
+  executor_.post([self = shared_from_this()] {
+    self->after_cancel_ = false;
+    for (Bytes& frame : std::exchange(self->held_back_, {})) self->on_frame(std::move(frame));
+  });
 }
 
 void ServerChannel::cancel_where(const std::function<bool(const AsyncEntry&)>& which) {

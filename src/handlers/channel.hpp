@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "crypto/preauth.hpp"
 #include "crypto/signing.hpp"
@@ -104,6 +105,8 @@ class ServerChannel final : public ports::Channel,
   const ports::ConnectionFacts facts_;
   runtime::Executor& executor_;
   const std::uint16_t shard_;
+  bool after_cancel_ = false;               ///< a cancelled request is about to be answered:
+  std::vector<Bytes> held_back_;            ///< these came behind its CANCEL
   std::shared_ptr<ports::FrameSink> sink_;  ///< null once the connection is gone
   session::CreditGranter credits_;
   std::map<SessionId, std::shared_ptr<ChannelSession>> sessions_;

@@ -154,13 +154,20 @@ HandlerTask handle_close(Request& request) {
   const std::shared_ptr<session::Open> open = *found;
   wire::CloseResponse response;
   const bool wants_facts = (body->flags & wire::close_flags::kPostqueryAttrib) != 0;
-  if (wants_facts && !open->pipe) {
+  // Later writes were not shown one by one: [MS-FSA] 2.1.5.5 sets the time when the open ends.
+  const bool stamps = !open->pipe && std::exchange(state_of(*open).wrote_again, false);
+  if ((wants_facts || stamps) && !open->pipe) {
     const std::shared_ptr<ports::BackendFile> file = state_of(*open).file;
     const bool local = state_of(*open).share->backend->local();
-    auto call = [file]() -> Result<ports::FileFacts> { return file->facts(); };
+    ports::BasicChange change;
+    if (stamps) change.written = request.server.clock().wall();
+    auto call = [file, change, who = kernel_credentials(*request.session, *state_of(*open).share)] {
+      if (change.written.ticks != 0) (void)file->set_basic(who, change);
+      return file->facts();
+    };
     Result<ports::FileFacts> facts =
         co_await offload(request.server, request.executor(), local, std::move(call));
-    if (facts) {
+    if (facts && wants_facts) {
       if (state_of(*open).wrote && !open->closing) state_of(*open).open_file->show_write_time();
       request.server.open_files().show_times(*facts, request.server.clock().wall());
       response.flags = wire::close_flags::kPostqueryAttrib;

@@ -79,6 +79,7 @@ void delay_write_time(const FileOpen& target, NtTime now) {
   const std::uint64_t shown = entry.shown_write_ticks;
   const std::uint64_t until = entry.shown_until_ticks;
   const bool holds = shown != 0 && (until == 0 || now.ticks < until);
+  if (!first && !(holds && until != 0)) state.wrote_again = true;
   if (holds && !(first && until == 0)) return;
   const NtTime show_until{first ? now.ticks + kDelayTicks : 0};
   if (holds) {
@@ -92,6 +93,7 @@ void show_write_time(const FileOpen& target) {
   OpenState& state = target.state();
   state.write_time_triggered = true;
   state.wrote = false;
+  state.wrote_again = false;
   if (state.open_file) state.open_file->show_write_time();
 }
 

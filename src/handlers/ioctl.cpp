@@ -12,6 +12,7 @@
 #include "handlers/file_call.hpp"
 #include "handlers/pipe.hpp"
 #include "handlers/share_path.hpp"
+#include "handlers/snapshots.hpp"
 #include "handlers/torture_fsctls.hpp"
 #include "wire/fsctl.hpp"
 #include "wire/utf16.hpp"
@@ -206,11 +207,61 @@ NtStatus resume_key(Request& request, const wire::IoctlRequest& ioctl, const ses
   return send_whole(request, ioctl, wire::encoded(answer));
 }
 
-/// [MS-SMB2] 3.3.5.15.1 Handling an Enumeration of Previous Versions Request: there are none.
-NtStatus no_snapshots(Request& request, const wire::IoctlRequest& ioctl) {
+/// [MS-SMB2] 3.3.5.15.1 Handling an Enumeration of Previous Versions Request: all of them, or how
+/// many there are.
+HandlerTask snapshots(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
   constexpr std::uint32_t kSmallestBytes = 16;
-  if (ioctl.max_output_response < kSmallestBytes) return NtStatus::InvalidParameter;
-  return send_whole(request, ioctl, wire::encoded(wire::SrvSnapshotArray{}));
+  constexpr std::uint32_t kFixedBytes = 12;
+  if (ioctl.max_output_response < kSmallestBytes) co_return NtStatus::InvalidParameter;
+  wire::SrvSnapshotArray answer;
+  if (!target.share->config.snapshots.empty()) {
+    auto call = [backend = target.share->backend, pattern = target.share->config.snapshots,
+                 who = kernel_credentials(*request.session, *target.share)] {
+      return snapshot_tokens(*backend, who, pattern);
+    };
+    const auto tokens =
+        co_await offload(request.server, request.executor(), target.local, std::move(call));
+    if (!tokens) co_return tokens.error();
+    answer.number_of_snapshots = static_cast<std::uint32_t>(tokens->size());
+    for (const std::u16string& token : *tokens) (answer.snapshots += token) += u'\0';
+    answer.snapshots += u'\0';
+    if (kFixedBytes + answer.snapshots.size() * 2 <= ioctl.max_output_response) {
+      answer.number_of_snapshots_returned = answer.number_of_snapshots;
+    } else {
+      answer.snapshots.clear();
+    }
+  }
+  co_return send_whole(request, ioctl, wire::encoded(answer));
+}
+
+/// [MS-FSA] 2.1.5.10.37 FSCTL_SET_COMPRESSION
+HandlerTask set_compression(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
+  const auto asked = wire::decode<wire::CompressionFormat>(ioctl.input);
+  if (!asked || asked->compression_format > wire::CompressionFormat::kLznt1) {
+    co_return NtStatus::InvalidParameter;
+  }
+  if (!target.allows(wire::access::kWriteData)) co_return NtStatus::AccessDenied;
+  const bool compressed = asked->compression_format != wire::CompressionFormat::kNone;
+  auto call = [file = target.file, compressed] { return file->set_compressed(compressed); };
+  const Status done =
+      co_await offload(request.server, request.executor(), target.local, std::move(call));
+  // Where nothing can be compressed, nothing is.
+  if (!done && (compressed || done.error() != NtStatus::NotSupported)) co_return done.error();
+  co_return send(request, ioctl, {});
+}
+
+/// [MS-FSA] 2.1.5.10.6 FSCTL_GET_COMPRESSION
+HandlerTask get_compression(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
+  if (ioctl.max_output_response < 2) co_return NtStatus::InvalidParameter;
+  auto call = [file = target.file] { return file->facts(); };
+  const auto facts =
+      co_await offload(request.server, request.executor(), target.local, std::move(call));
+  if (!facts) co_return facts.error();
+  wire::CompressionFormat answer;
+  if ((facts->attributes & wire::file_attribute::kCompressed) != 0) {
+    answer.compression_format = wire::CompressionFormat::kLznt1;
+  }
+  co_return send_whole(request, ioctl, wire::encoded(answer));
 }
 
 /// [MS-FSA] 2.1.5.10.38 FSCTL_SET_SPARSE
@@ -315,24 +366,36 @@ HandlerTask duplicate_extents(Request& request, wire::IoctlRequest ioctl, FileOp
     co_return NtStatus::InvalidParameter;
   }
   const ports::DataRange to{asked->target_file_offset, asked->byte_count};
-  auto writing = co_await admit_change(request, target, to.offset, to.length);
+  // [MS-FSA] asks no byte-range locks here, and Windows' file systems do not.
+  auto writing = co_await admit_change(request, target, to.offset, 0);
   if (!writing) co_return writing.error();
   if (const Status there = still_open(*from); !there) co_return there.error();
   const OpenState& source = state_of(*from);
-  auto reading = source.gate->admit(from->open_id, asked->source_file_offset, to.length,
-                                    ports::IoGate::Access::Read);
+  auto reading =
+      source.gate->admit(from->open_id, asked->source_file_offset, 0, ports::IoGate::Access::Read);
   if (!reading) co_return reading.error();
   auto call = [from_file = source.file, file = target.file, offset = asked->source_file_offset,
                to]() -> Status {
     const auto there = from_file->facts();
     const auto here = file->facts();
     if (!there || !here) return fail(NtStatus::UnexpectedIoError);
+    namespace fa = wire::file_attribute;
+    if ((there->attributes & fa::kSparseFile) != 0 && (here->attributes & fa::kSparseFile) == 0) {
+      return fail(NtStatus::NotSupported);
+    }
+    if (from_file->key() == file->key() && offset < to.offset + to.length &&
+        to.offset < offset + to.length) {
+      return fail(NtStatus::NotSupported);
+    }
     if (offset > there->size_bytes || to.length > there->size_bytes - offset) {
       return fail(NtStatus::NotSupported);
     }
-    if (to.offset > here->size_bytes || to.length > here->size_bytes - to.offset) {
+    // A sparse file grows; another one must have been made large enough.
+    if ((here->attributes & fa::kSparseFile) == 0 &&
+        (to.offset > here->size_bytes || to.length > here->size_bytes - to.offset)) {
       return fail(NtStatus::NotSupported);
     }
+    if (to.length == 0) return {};
     const Status done = file->clone_range(*from_file, offset, to);
     if (!done && done.error() == NtStatus::NotSupported) {
       return fail(NtStatus::InvalidDeviceRequest);
@@ -393,7 +456,7 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
     case fsctl::kSrvCopychunkWrite:
       co_return co_await copychunk(request, ioctl, std::move(open));
     case fsctl::kSrvEnumerateSnapshots:
-      co_return no_snapshots(request, ioctl);
+      co_return co_await snapshots(request, ioctl, *target);
     case fsctl::kGetReparsePoint:
     case fsctl::kDeleteReparsePoint:
       co_return NtStatus::NotAReparsePoint;
@@ -410,17 +473,10 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
       co_return object_id(request, ioctl, *target);
     case fsctl::kIsPathnameValid:
       co_return send(request, ioctl, {});
-    case fsctl::kGetCompression: {
-      if (ioctl.max_output_response < 2) co_return NtStatus::InvalidParameter;
-      co_return send_whole(request, ioctl, wire::encoded(wire::CompressionFormat{}));
-    }
-    case fsctl::kSetCompression: {
-      // Nothing is compressed: COMPRESSION_FORMAT_NONE holds already.
-      const auto asked = wire::decode<wire::CompressionFormat>(ioctl.input);
-      if (!asked) co_return NtStatus::InvalidParameter;
-      if (asked->compression_format != 0) co_return NtStatus::NotSupported;
-      co_return send(request, ioctl, {});
-    }
+    case fsctl::kGetCompression:
+      co_return co_await get_compression(request, ioctl, *target);
+    case fsctl::kSetCompression:
+      co_return co_await set_compression(request, ioctl, *target);
     case fsctl::kLmrRequestResiliency:
       co_return co_await request_resiliency(request, ioctl, *target);
     case fsctl::kSrvReadHash:

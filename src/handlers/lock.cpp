@@ -86,6 +86,9 @@ HandlerTask handle_lock(Request& request) {
   if ((open->granted_access & kLocking) == 0) co_return NtStatus::AccessDenied;
   auto command = command_of(*body);
   if (!command) co_return command.error();
+  if (!command->unlock && request.session->state == session::SessionState::Expired) {
+    co_return NtStatus::NetworkSessionExpired;  // [MS-SMB2] 3.3.5.2.9 lets only unlocks pass
+  }
   command->open = open->open_id;
   const DurableTraits& durable = state_of(*open).durable;
   const bool sequenced =

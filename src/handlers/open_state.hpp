@@ -101,6 +101,7 @@ struct OpenState final : session::Attachment {
   std::optional<NtTime> user_set_write_time;
   bool write_time_triggered = false;  ///< a write came through this open: the next ones do not show
   bool wrote = false;                 ///< its close shows the file's own write time
+  bool wrote_again = false;  ///< after its first write was shown: its close is the write time
   std::shared_ptr<StreamHold> stream_hold;  ///< null but for a named stream
   std::optional<Enumeration> enumeration;
   std::shared_ptr<EnumerationTurn> enumeration_turn;

@@ -2,6 +2,7 @@
 // The cursor keeps its place on the open; memory does not grow with the directory.
 #include <utility>
 
+#include "handlers/access.hpp"
 #include "handlers/file_call.hpp"
 #include "handlers/macos.hpp"
 #include "handlers/posix.hpp"
@@ -52,6 +53,7 @@ struct Scan {
   bool single_entry = false;
   std::uint32_t room_bytes = 0;
   std::optional<Requester> macos;         ///< set where each entry tells what it wants
+  std::optional<Requester> reader;        ///< set: entries that he may not read are left out
   const OpenFiles* open_files = nullptr;  ///< the server's, which outlives the blocking pool
   NtTime now;
 };
@@ -118,6 +120,17 @@ std::string entry_path(const std::string& directory, const std::string& name) {
   return name == "." || name == ".." ? directory : join_path(directory, name);
 }
 
+/// Access-based enumeration. Spec [MS-SMB2] 3.3.1.6 Share.DoAccessBasedDirectoryEnumeration: what
+/// the user has not FILE_GENERIC_READ for is not there for him.
+bool may_see(const Scan& scan, const std::string& name) {
+  if (name == "." || name == "..") return true;
+  const std::string path = join_path(scan.directory_path, name);
+  const auto file = scan.share->backend->locate(scan.reader->kernel, path);
+  if (!file) return false;
+  const auto rights = own_rights_for(*scan.share->backend, *scan.reader, **file, path);
+  return rights && (wire::access::kFileGenericRead & ~rights->maximal) == 0;
+}
+
 /// Reads on from the cursor into a buffer of the client's size. Blocks.
 Scanned run(Scan scan) {
   Scanned result;
@@ -149,6 +162,7 @@ Scanned run(Scan scan) {
     }
     auto name = wire::utf16_of((*entry)->name);
     if (!name || !matches_folded(fold_case(*name), place.pattern)) continue;
+    if (scan.reader && !may_see(scan, (*entry)->name)) continue;
     scan.open_files->show_times((*entry)->facts, scan.now);
     if (!writer.append(wire_entry(**entry, std::move(*name)))) {
       place.cursor->unread();
@@ -251,6 +265,9 @@ HandlerTask handle_query_directory(Request& request) {
   scan.directory_path = refresh_path(*open);
   scan.share = target->share;
   scan.who = kernel_credentials(*request.session, *target->share);
+  if (target->share->config.access_based_enumeration) {
+    scan.reader = requester_of(request.server, *request.session, *target->share);
+  }
   scan.information_class = query.file_information_class;
   if (static_cast<const TreeState&>(*request.tree->state).macos_listings &&
       scan.information_class == wire::FileInformationClass::FileIdBothDirectoryInformation) {

@@ -11,6 +11,8 @@ constexpr std::size_t kNextCommandOffset = 20;  // [MS-SMB2] 2.2.1
 }
 
 void ReplyFrame::sign_last() {
+  // The last response of several is padded too, as Windows does it.
+  if (last_at_ > kFramePrefixBytes) ByteWriter(frame_).align(8, kFramePrefixBytes);
   if (last_signer_) last_signer_->sign(MutableBytes(frame_).subspan(last_at_));
   last_signer_.reset();
 }

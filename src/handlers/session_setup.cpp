@@ -183,8 +183,10 @@ std::uint16_t admit(Request& request, ChannelSession& entry, const ports::AuthSt
   credentials->token = step.token;
   credentials->kernel = {token.uid, token.gid, token.groups, token.use_share_owner};
   session.credentials = std::move(credentials);
-  session.guest = token.guest;
-  session.anonymous = token.anonymous;
+  if (fresh) {
+    session.guest = token.guest;
+    session.anonymous = token.anonymous;
+  }
   session.user_name =
       token.domain.empty() ? token.user_name : token.domain + "\\" + token.user_name;
   session.expires = step.expires_unix_seconds == 0
@@ -214,11 +216,11 @@ std::uint16_t admit(Request& request, ChannelSession& entry, const ports::AuthSt
     session.encrypt_required = wanted == ports::EncryptionMode::Required;
   }
   session.state = session::SessionState::Valid;
-  request.server.sessions().set_user(session.id, token.user_sid);
+  if (fresh) request.server.sessions().set_user(session.id, token.user_sid);
   std::uint16_t flags = 0;
-  if (token.anonymous) {
+  if (session.anonymous) {
     flags = wire::session_flags::kIsNull;
-  } else if (token.guest) {
+  } else if (session.guest) {
     flags = wire::session_flags::kIsGuest;
   }
   if (session.encrypt_data) flags |= wire::session_flags::kEncryptData;
@@ -336,9 +338,10 @@ HandlerTask handle_session_setup(Request& request) {
     co_await channel.close_session(id);
     co_return NtStatus::AccessDenied;
   }
-  if (!fresh) {
-    const auto& now = static_cast<const SessionCredentials&>(*entry->session->credentials);
-    if (now.token->user_sid != step->token->user_sid) {
+  if (!fresh && !step->token->anonymous) {
+    // Somebody may become nobody for a while (where that is allowed), and himself again.
+    const auto known = server.sessions().find(id);
+    if (!known || known->user != step->token->user_sid) {
       // Opens and trees were granted to somebody else.
       log::warn("session {:x}: reauthentication as {} instead of {} refused", id.raw(),
                 step->token->user_name, entry->session->user_name);

@@ -110,6 +110,9 @@ HandlerTask handle_tree_connect(Request& request) {
     tree->maximal_access = rights->maximal & ~(tree->read_only ? kWritingAccess : 0U);
     response.share_type = wire::ShareType::Disk;
     response.share_flags = wire::share_flags::kManualCaching;
+    if (share->config.access_based_enumeration) {
+      response.share_flags |= wire::share_flags::kAccessBasedDirectoryEnum;
+    }
   }
   response.maximal_access = tree->maximal_access;
   if (can_seal && sealing >= ports::EncryptionMode::Desired) {

@@ -170,6 +170,12 @@ class BackendFile {
     (void)who, (void)sparse;
     return fail(NtStatus::NotSupported);
   }
+  /// FILE_ATTRIBUTE_COMPRESSED on or off: what is written from now on, and is made in a directory.
+  /// With the daemon's rights: the caller has checked the user's.
+  [[nodiscard]] virtual Status set_compressed(bool compressed) {
+    (void)compressed;
+    return fail(NtStatus::NotSupported);
+  }
   /// Zeroes the range within the file's size; holes where `punch` and the file system can.
   [[nodiscard]] virtual Status zero(DataRange range, bool punch) {
     (void)range, (void)punch;
@@ -208,6 +214,8 @@ struct VolumeFacts {
   std::uint64_t serial = 0;
   NtTime created;
   bool read_only = false;
+  bool compresses = false;  ///< BackendFile::set_compressed works
+  bool clones = false;      ///< BackendFile::clone_range works
 };
 
 /// Rights the kernel grants on a located file, as an access mask (for MxAc and access checks where

@@ -25,6 +25,12 @@ struct ShareConfig {
   bool read_only = false;
   bool hidden = false;  ///< not listed by NetShareEnumAll (a name ending in $ is too)
   bool continuous_availability = false;  ///< clients may have persistent handles
+  /// Names that a user may not read are not listed for him.
+  bool access_based_enumeration = false;
+  bool named_streams = true;  ///< false: names with a stream are refused
+  /// Where the snapshots of previous versions are: strftime(3), UTC, relative to the share; empty:
+  /// there are none.
+  std::string snapshots;
   EncryptionMode encryption = EncryptionMode::Off;
   bool compression =
       false;  ///< clients are told to ask for compressed reads and to compress writes

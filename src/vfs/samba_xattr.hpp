@@ -23,6 +23,7 @@ inline constexpr std::uint32_t kAttributeArchive = 0x20;
 inline constexpr std::uint32_t kAttributeNormal = 0x80;
 inline constexpr std::uint32_t kAttributeTemporary = 0x100;
 inline constexpr std::uint32_t kAttributeSparse = 0x200;
+inline constexpr std::uint32_t kAttributeCompressed = 0x800;  ///< the file system's, never stored
 inline constexpr std::uint32_t kAttributeOffline = 0x1000;
 inline constexpr std::uint32_t kAttributeNotContentIndexed = 0x2000;
 

@@ -111,6 +111,9 @@ struct FileSetSparseBuffer {
 };
 /// [MS-FSCC] 2.3.20, 2.3.67: COMPRESSION_FORMAT_*.
 struct CompressionFormat {
+  static constexpr std::uint16_t kNone = 0;
+  static constexpr std::uint16_t kDefault = 1;
+  static constexpr std::uint16_t kLznt1 = 2;
   std::uint16_t compression_format = 0;
 };
 /// [MS-FSCC] 2.3.9 FSCTL_DUPLICATE_EXTENTS_TO_FILE Request, with a 64-bit handle field.

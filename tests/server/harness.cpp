@@ -104,12 +104,17 @@ TestNode::TestNode(TestNodeOptions options) {
     share.config.valid_users = std::move(users);
     share.config.continuous_availability = options.continuous_availability && !read_only;
     if (share.config.name == "team") share.config.encryption = options.share_encryption;
+    if (share.config.name == "odd") {
+      share.config.named_streams = false;
+      share.config.snapshots = ".snap/%Y-%m-%d";
+    }
     share.backend = backend;
     parts.shares.push_back(share);
   };
   add_share("data", false, {});
   add_share("ro", true, {});
   add_share("team", false, {"alice"});
+  add_share("odd", false, {});
   server = std::make_unique<handlers::Server>(std::move(parts));
 }
 

@@ -53,7 +53,8 @@ struct TestNodeOptions {
   std::shared_ptr<ports::Backend> backend;
 };
 
-/// Serves "data" and "ro" (the same files, read-only), and "team" for alice only.
+/// Serves "data" and "ro" (the same files, read-only), "team" for alice only, and "odd", which has
+/// no streams, but snapshots in .snap/DATE.
 class TestNode {
  public:
   explicit TestNode(TestNodeOptions options = {});

@@ -71,7 +71,7 @@ TEST(Create, NamesThatAreNoneAreRefused_3_3_5_9) {
       {u"\\f", NtStatus::InvalidParameter},
       {u"a*b", NtStatus::ObjectNameInvalid},
       {u"a?b", NtStatus::ObjectNameInvalid},
-      {u"a/b", NtStatus::ObjectNameInvalid},
+      {u"a//b", NtStatus::ObjectNameInvalid},
       {u"a\\\\b", NtStatus::ObjectNameInvalid},
       {u"a\u0001b", NtStatus::ObjectNameInvalid},
       {u"..", NtStatus::ObjectPathSyntaxBad},

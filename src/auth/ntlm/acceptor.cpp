@@ -117,6 +117,11 @@ Result<ports::AuthStep> Acceptor::on_authenticate(ByteView token) {
     return refuse(fmt::format("user {} answered with {} bytes, which is no NTLMv2 response",
                               for_log(name), message->nt_response.size()));
   }
+  if (!av_pairs_end(response->target_info)) {
+    log::info("logon refused: the response of user {} has target information without an end",
+              for_log(name));
+    return fail(NtStatus::InvalidParameter);
+  }
   const std::optional<User> user = around_.find_user(name);
   // An unknown user costs the same time as a wrong password.
   const auto key = proved_key(*message, *response, user ? user->nt_hash : Md16{});

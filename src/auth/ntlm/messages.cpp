@@ -136,6 +136,16 @@ std::optional<ByteView> find_av_pair(ByteView target_info, AvId id) {
   }
 }
 
+bool av_pairs_end(ByteView target_info) {
+  ByteReader reader(target_info);
+  while (reader.ok()) {
+    const auto id = static_cast<AvId>(reader.u16());
+    (void)reader.view(reader.u16());
+    if (reader.ok() && id == AvId::Eol) return true;
+  }
+  return false;
+}
+
 std::optional<AuthenticateMessage> decode_authenticate(ByteView message) {
   auto reader = open_message(message, kTypeAuthenticate);
   if (!reader) return std::nullopt;

@@ -73,6 +73,7 @@ struct ChallengeMessage {
 /// Appends one AV_PAIR.
 void put_av_pair(Bytes& target_info, AvId id, ByteView value);
 /// The value of the first pair of this id; nothing where it is missing or the list is broken.
+[[nodiscard]] bool av_pairs_end(ByteView target_info);  ///< has its MsvAvEOL, as it must
 [[nodiscard]] std::optional<ByteView> find_av_pair(ByteView target_info, AvId id);
 
 /// [MS-NLMP] 2.2.1.3. Views are into the message.

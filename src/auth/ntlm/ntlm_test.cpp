@@ -231,6 +231,14 @@ TEST_F(NtlmAcceptor, NtlmV1IsLogonFailure) {
   EXPECT_EQ(log_on(client).error(), NtStatus::LogonFailure);
 }
 
+TEST(NtlmMessages, TargetInformationHasAnEnd) {
+  EXPECT_TRUE(av_pairs_end(unhex("02000C0044006F006D00610069006E0000000000")));
+  EXPECT_TRUE(av_pairs_end(unhex("00000000")));
+  for (const char* cut : {"", "000000", "02000C0044006F006D00610069006E00", "0200FFFF4400"}) {
+    EXPECT_FALSE(av_pairs_end(unhex(cut))) << cut;
+  }
+}
+
 TEST_F(NtlmAcceptor, AnonymousIsLogonFailureUnlessAllowed) {
   NtlmClient client;
   client.anonymous = true;

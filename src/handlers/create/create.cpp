@@ -72,7 +72,8 @@ Result<Located> look_at_stream(const Requester& who, Located base, const std::st
 
 /// Makes the file at `path` with the rights that are its due.
 Result<Located> make_at(ports::Backend& backend, const Requester& who, const std::string& path,
-                        bool directory, std::uint32_t attributes, const CreateAsks& asks) {
+                        bool directory, std::uint32_t attributes, const CreateAsks& asks,
+                        bool compressible) {
   const auto security = security_of_new(backend, who, path, directory, asks.security);
   if (!security) return fail(security.error());
   auto made = backend.create(who.kernel, path, directory, attributes);
@@ -90,7 +91,12 @@ Result<Located> make_at(ports::Backend& backend, const Requester& who, const std
     const Status set = (*made)->set_mode(who.kernel, *asks.posix_mode);
     if (!set && set.error() != NtStatus::NotSupported) return fail(set.error());
   }
-  return look_at(backend, who, *std::move(made));
+  auto file = look_at(backend, who, *std::move(made));
+  if (file && !compressible && (file->facts.attributes & wire::file_attribute::kCompressed) != 0) {
+    (void)file->file->set_compressed(false);  // the directory's wish, not the maker's
+    return look_at(backend, who, std::move(file->file));
+  }
+  return file;
 }
 
 runtime::Task<Result<Located>> locate(Request& request, const Making& making) {
@@ -113,15 +119,16 @@ runtime::Task<Result<Located>> make_file(Request& request, const Making& making)
   const bool directory = (making.body.create_options & o::kDirectoryFile) != 0;
   const std::uint32_t attributes = initial_attributes(making.body.file_attributes, directory);
   const bool local = backend->local();
-  auto call = [backend, name = making.name, who, directory, attributes,
+  const bool compressible = (making.body.create_options & o::kNoCompression) == 0;
+  auto call = [backend, name = making.name, who, directory, attributes, compressible,
                asks = making.asks]() -> Result<Located> {
     if (name.stream.empty()) {
-      return make_at(*backend, who, name.path, directory, attributes, asks);
+      return make_at(*backend, who, name.path, directory, attributes, asks, compressible);
     }
     auto found = backend->locate(who.kernel, name.path);
     if (!found && found.error() != NtStatus::ObjectNameNotFound) return fail(found.error());
     if (!found) {
-      auto base = make_at(*backend, who, name.path, false, attributes, asks);
+      auto base = make_at(*backend, who, name.path, false, attributes, asks, compressible);
       if (!base) return base;
       const std::shared_ptr<ports::BackendFile> file = base->file;
       auto stream = look_at_stream(who, std::move(*base), name.stream, true);
@@ -190,7 +197,6 @@ runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
       co_return found.error();
     }
     if (making.read_only_share) co_return NtStatus::AccessDenied;
-    if (making.body.desired_access == wire::access::kSynchronize) co_return NtStatus::AccessDenied;
     if (making.name.needs_directory && (making.body.create_options & o::kDirectoryFile) == 0) {
       co_return NtStatus::ObjectNameInvalid;
     }
@@ -603,6 +609,14 @@ HandlerTask handle_create(Request& request) {
   making.backend = making.share->backend;
   making.who = kernel_credentials(*request.session, *making.share);
   making.read_only_share = request.tree->read_only;
+  if (!making.share->config.named_streams &&
+      (making.name.unnamed_stream || !making.name.stream.empty())) {
+    co_return NtStatus::ObjectNameInvalid;
+  }
+  const auto previous =
+      enter_snapshot(making.name, making.asks.version, making.share->config.snapshots);
+  if (!previous) co_return previous.error();
+  making.read_only_share = making.read_only_share || *previous;
   if (making.asks.reconnect_v1 || making.asks.reconnect_v2) {
     co_return co_await reconnect(request, making);
   }

@@ -1,5 +1,9 @@
 #include "handlers/create/create_name.hpp"
 
+#include <algorithm>
+
+#include "handlers/share_path.hpp"
+#include "handlers/snapshots.hpp"
 #include "wire/utf16.hpp"
 
 namespace flotilla::handlers {
@@ -66,8 +70,18 @@ Result<std::string> parse_stream_name(std::u16string_view text) {
   return *std::move(utf8);
 }
 
-Result<CreateName> parse_create_name(std::u16string_view name) {
+Result<CreateName> parse_create_name(std::u16string_view given) {
   CreateName out;
+  // Deviation: '/' in a path separates as '\\' does, as in Samba; nothing could be named by it.
+  std::u16string slashed;
+  std::u16string_view name = given;
+  if (const std::u16string_view path = given.substr(0, given.find(u':'));
+      path.find(u'/') != std::u16string_view::npos) {
+    slashed = given;
+    std::replace(slashed.begin(), slashed.begin() + static_cast<std::ptrdiff_t>(path.size()), u'/',
+                 u'\\');
+    name = slashed;
+  }
   if (name.starts_with(u'\\')) return fail(NtStatus::InvalidParameter);
   if (name.ends_with(u'\\')) {
     name.remove_suffix(1);
@@ -108,6 +122,16 @@ Result<CreateName> parse_create_name(std::u16string_view name) {
     if (c == '\\') c = '/';
   }
   return out;
+}
+
+Result<bool> enter_snapshot(CreateName& name, std::optional<NtTime> version,
+                            const std::string& pattern) {
+  if (!pattern.empty() && !version) version = take_version_token(name.path);
+  if (!version) return false;
+  if (pattern.empty()) return fail(NtStatus::ObjectNameNotFound);
+  std::string place = snapshot_directory(pattern, *version);
+  name.path = name.path.empty() ? std::move(place) : join_path(place, name.path);
+  return true;
 }
 
 }  // namespace flotilla::handlers

@@ -1,10 +1,12 @@
 // The name in a CREATE (and in a rename): from the wire's form to the backend's. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 
 namespace flotilla::handlers {
 
@@ -30,5 +32,14 @@ struct CreateName {
 /// ":stream", ":stream:$DATA" or "::$DATA" to the stream's name, "" for the last.
 /// Errors  ObjectNameInvalid
 [[nodiscard]] Result<std::string> parse_stream_name(std::u16string_view text);
+
+/// A previous version is a file of its snapshot, which nobody writes.
+/// Spec    [MS-SMB2] 3.3.5.9.11 Handling the SMB2_CREATE_TIMEWARP_TOKEN Create Context
+/// Input   `version` TWrp's; where there is none, an @GMT component of the name says so.
+///         `pattern` ShareConfig::snapshots
+/// Output  true: one was asked for, and `name` is that of its file
+/// Errors  ObjectNameNotFound  the share has no snapshots
+[[nodiscard]] Result<bool> enter_snapshot(CreateName& name, std::optional<NtTime> version,
+                                          const std::string& pattern);
 
 }  // namespace flotilla::handlers

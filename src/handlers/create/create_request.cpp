@@ -94,7 +94,7 @@ Status read_context(const wire::CreateContext& context, bool smb3, bool posix, C
   } else if (tag == t::kTWrp) {
     const auto token = wire::decode<wire::TimewarpToken>(context.data);
     if (!token) return fail(NtStatus::InvalidParameter);
-    if (token->timestamp.ticks != 0) return fail(NtStatus::ObjectNameNotFound);
+    if (token->timestamp.ticks != 0) asks.version = token->timestamp;
   } else if (tag == t::kDHnC) {
     const auto durable = wire::decode<wire::DurableHandleReconnect>(context.data);
     if (!durable) return fail(NtStatus::InvalidParameter);

@@ -22,6 +22,7 @@ struct CreateAsks {
   std::uint64_t allocation_bytes = 0;    ///< AlSi
   std::vector<ports::ExtendedAttribute> eas;
   std::optional<wire::SecurityDescriptor> security;        ///< SecD
+  std::optional<NtTime> version;                           ///< TWrp: the snapshot that is meant
   coherence::CacheRequest cache;                           ///< from RequestedOplockLevel and RqLs
   bool durable_v1 = false;                                 ///< DHnQ
   std::optional<wire::DurableHandleRequestV2> durable_v2;  ///< DH2Q
@@ -35,7 +36,6 @@ struct CreateAsks {
 /// Errors  InvalidParameter    a context with a bad tag, of a wrong size, or beside one that
 /// excludes
 ///                             it ([MS-SMB2] 3.3.5.9.6, .7, .10, .12)
-///         ObjectNameNotFound  a previous version is asked for
 /// `leases`: what was negotiated. Other contexts are ignored.
 [[nodiscard]] Result<CreateAsks> read_create_contexts(const wire::CreateRequest& body,
                                                       const ports::ConnectionFacts& facts,

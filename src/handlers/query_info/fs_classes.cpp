@@ -22,6 +22,11 @@ std::uint32_t attributes_of(const FileOpen& target, const ports::VolumeFacts& vo
   std::uint32_t attributes = fs::kCasePreservedNames | fs::kUnicodeOnDisk | fs::kPersistentAcls |
                              fs::kSupportsHardLinks | fs::kSupportsExtendedAttributes |
                              fs::kNamedStreams | fs::kSupportsSparseFiles | fs::kSupportsObjectIds;
+  // As NTFS has it: names differ by case where somebody makes them so by other means.
+  attributes |= fs::kCaseSensitiveSearch;
+  if (!target.share->config.named_streams) attributes &= ~fs::kNamedStreams;
+  if (volume.compresses) attributes |= fs::kFileCompression;
+  if (volume.clones) attributes |= fs::kSupportsBlockRefcounting;
   if (volume.read_only || target.share->config.read_only) attributes |= fs::kReadOnlyVolume;
   return attributes;
 }

@@ -112,6 +112,9 @@ class FaultyFile final : public ports::BackendFile {
   Status set_mode(const ports::Credentials& who, std::uint32_t mode) override {
     return then(BackendCall::SetBasic, [&] { return inner_->set_mode(who, mode); });
   }
+  Status set_compressed(bool compressed) override {
+    return then(BackendCall::SetBasic, [&] { return inner_->set_compressed(compressed); });
+  }
   Status set_sparse(const ports::Credentials& who, bool sparse) override {
     return then(BackendCall::SetBasic, [&] { return inner_->set_sparse(who, sparse); });
   }

@@ -1,7 +1,9 @@
 // Where a file has data: holes, ranges, shared extents.
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -74,6 +76,28 @@ Status share_extents(int from, std::uint64_t from_offset, int to, ports::DataRan
   }
   if (errno == EINVAL) return fail(NtStatus::InvalidParameter);
   return fail_errno(During::Data);
+}
+
+Status compress(int fd, bool compressed) {
+  // ext4 keeps the flag, but nothing comes of it.
+  struct statfs kind{};
+  if (::fstatfs(fd, &kind) != 0) return fail_errno(During::Other);
+  if (kind.f_type != BTRFS_SUPER_MAGIC && kind.f_type != F2FS_SUPER_MAGIC) {
+    return fail(NtStatus::NotSupported);
+  }
+  const Fd data(::open(ProcPath(fd).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  unsigned long word = 0;  // the kernel takes an int's worth of it: FS_IOC_GETFLAGS' wrong type
+  if (data.get() < 0) return fail_errno(During::Other);
+  if (::ioctl(data.get(), FS_IOC_GETFLAGS, &word) != 0) return fail(NtStatus::NotSupported);
+  const auto now = static_cast<unsigned int>(word);
+  constexpr unsigned int kBoth = FS_COMPR_FL | FS_NOCOMP_FL;
+  word = compressed ? (now & ~kBoth) | FS_COMPR_FL : now & ~kBoth;
+  if (word == now) return {};
+  if (::ioctl(data.get(), FS_IOC_SETFLAGS, &word) == 0) return {};
+  if (errno == EOPNOTSUPP || errno == ENOTTY || errno == EINVAL) {
+    return fail(NtStatus::NotSupported);
+  }
+  return fail_errno(During::Other);
 }
 
 }  // namespace flotilla::vfs

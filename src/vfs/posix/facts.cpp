@@ -158,6 +158,8 @@ ports::FileFacts facts_of(Share& share, const FileKey& key, int fd, const char* 
   } else {
     attributes &= ~kAttributeDirectory;
   }
+  attributes &= ~kAttributeCompressed;
+  if ((st.stx_attributes & STATX_ATTR_COMPRESSED) != 0) attributes |= kAttributeCompressed;
   if (attributes == 0) attributes = kAttributeNormal;
   out.attributes = attributes;
   return out;

@@ -114,6 +114,10 @@ class PosixBackendImpl final : public PosixBackend {
                       ? nt_time_of(st.stx_btime.tv_sec, st.stx_btime.tv_nsec)
                       : nt_time_of(st.stx_ctime.tv_sec, st.stx_ctime.tv_nsec);
     out.read_only = (fs.f_flag & ST_RDONLY) != 0;
+    struct statfs kind{};
+    if (::fstatfs(share_->root.get(), &kind) == 0) {
+      out.compresses = out.clones = kind.f_type == BTRFS_SUPER_MAGIC;
+    }
     return out;
   }
 

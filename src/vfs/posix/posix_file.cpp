@@ -110,6 +110,7 @@ class PosixFile final : public ports::BackendFile {
     attributes = sparse ? attributes | kAttributeSparse : attributes & ~kAttributeSparse;
     return store_attributes(who, attributes, now->created);
   }
+  Status set_compressed(bool compressed) override { return compress(at_.get(), compressed); }
   Status zero(ports::DataRange range, bool punch) override {
     if (data() < 0) return fail(NtStatus::AccessDenied);
     struct statx st{};

@@ -167,6 +167,8 @@ struct Place {
                                bool punch);
 [[nodiscard]] Result<std::vector<ports::DataRange>> data_ranges(int fd, std::uint64_t size_bytes,
                                                                 ports::DataRange range);
+/// The file system's own compression, of any descriptor. NotSupported where it has none.
+[[nodiscard]] Status compress(int fd, bool compressed);
 [[nodiscard]] Status share_extents(int from, std::uint64_t from_offset, int to,
                                    ports::DataRange range);
 
