@@ -34,6 +34,7 @@ wire::SecurityDescriptor security_from_mode(const ports::FileFacts& facts,
   wire::Acl dacl;
   // The owner may always read and change the rights and the attributes, whatever the mode says.
   const std::uint32_t owner = mask_of(facts.mode >> 6 & 7) | wire::access::kReadControl |
+                              wire::access::kWriteDac | wire::access::kWriteOwner |
                               wire::access::kReadAttributes | wire::access::kWriteAttributes |
                               wire::access::kSynchronize;
   dacl.aces.push_back(allow(owner, *descriptor.owner));

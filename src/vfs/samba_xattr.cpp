@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint32_t kValidAttrib = 0x1;
 constexpr std::uint32_t kValidCreateTime = 0x10;
+constexpr std::uint32_t kTypeBits = 0170000;  // of st_mode
+constexpr std::uint32_t kDirectory = 0040000;
 
 /// NDR aligns from the start of the blob.
 void align(ByteReader& reader, std::size_t boundary) noexcept {
@@ -162,13 +164,14 @@ void put_acl(ByteWriter& out, ByteView acl) {
   reader.skip(4);  // version
   const auto count = static_cast<std::uint32_t>(reader.remaining() / 8);
   out.u32(count);  // conformance of the array
+  out.align(8);    // an entry may hold a 64-bit id, and all are aligned for one
   out.u32(count);
   out.u32(0);  // next
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint16_t tag = samba_tag(reader.u16());
     const std::uint16_t bits = reader.u16();
     const std::uint32_t id = reader.u32();
-    out.align(4);
+    out.align(8);
     out.u16(tag);
     out.u16(tag);  // the union's level
     if (tag == 1 || tag == 3) {
@@ -199,12 +202,14 @@ Bytes encode_nt_acl(ByteView descriptor, const SystemAcl& system, NtTime now) {
   Bytes wrapper;
   ByteWriter hashed(wrapper);
   hashed.u32(0x00020000);
-  hashed.u32(system.by_default.empty() ? 0 : 0x00020004);
+  // A directory has an ACL for what is made in it, if one without entries.
+  const bool directory = (system.mode & kTypeBits) == kDirectory;
+  hashed.u32(directory ? 0x00020004 : 0);
   hashed.u64(system.owner);
   hashed.u64(system.group);
   hashed.u32(system.mode);
   put_acl(hashed, system.access.empty() ? acl_of_mode(system.mode) : system.access);
-  if (!system.by_default.empty()) {
+  if (directory) {
     hashed.align(4);
     put_acl(hashed, system.by_default);
   }

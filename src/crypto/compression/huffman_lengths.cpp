@@ -1,6 +1,7 @@
 #include "crypto/compression/huffman_lengths.hpp"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace flotilla::crypto {
@@ -18,7 +19,8 @@ std::size_t tree_depths(const HuffmanCounts& counts, HuffmanLengths& depths) {
   for (std::uint16_t symbol = 0; symbol < kHuffmanSymbols; ++symbol) {
     if (counts[symbol] != 0) leaves.push_back(symbol);
   }
-  std::ranges::stable_sort(leaves, {}, [&](std::uint16_t symbol) { return counts[symbol]; });
+  std::ranges::sort(leaves, {},
+                    [&](std::uint16_t symbol) { return std::pair(counts[symbol], symbol); });
   std::vector<Node> nodes;
   nodes.reserve(2 * leaves.size());
   for (const std::uint16_t symbol : leaves) nodes.push_back({counts[symbol], 0});
