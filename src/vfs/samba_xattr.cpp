@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint32_t kValidAttrib = 0x1;
 constexpr std::uint32_t kValidCreateTime = 0x10;
+constexpr std::uint32_t kTypeBits = 0170000;  // of st_mode
+constexpr std::uint32_t kDirectory = 0040000;
 
 /// NDR aligns from the start of the blob.
 void align(ByteReader& reader, std::size_t boundary) noexcept {
@@ -200,12 +202,14 @@ Bytes encode_nt_acl(ByteView descriptor, const SystemAcl& system, NtTime now) {
   Bytes wrapper;
   ByteWriter hashed(wrapper);
   hashed.u32(0x00020000);
-  hashed.u32(system.by_default.empty() ? 0 : 0x00020004);
+  // A directory has an ACL for what is made in it, if one without entries.
+  const bool directory = (system.mode & kTypeBits) == kDirectory;
+  hashed.u32(directory ? 0x00020004 : 0);
   hashed.u64(system.owner);
   hashed.u64(system.group);
   hashed.u32(system.mode);
   put_acl(hashed, system.access.empty() ? acl_of_mode(system.mode) : system.access);
-  if (!system.by_default.empty()) {
+  if (directory) {
     hashed.align(4);
     put_acl(hashed, system.by_default);
   }

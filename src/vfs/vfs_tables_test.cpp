@@ -22,21 +22,6 @@ Bytes from_hex(std::string_view hex) {
   return out;
 }
 
-TEST(Names, PatternsOfHiddenAndVetoedNames) {
-  const std::vector<std::string> patterns = {"*.tmp", "~?x", "Thumbs.db", "a*b*c"};
-  for (const char* name : {"x.tmp", ".TMP", "~yx", "~\xC3\xA4x", "THUMBS.DB", "abc", "aXbbc"}) {
-    EXPECT_TRUE(matches_any(patterns, name)) << name;
-  }
-  for (const char* name : {"x.tmpx", "~x", "~yyx", "thumbs", "ab", "acb", ""}) {
-    EXPECT_FALSE(matches_any(patterns, name)) << name;
-  }
-  EXPECT_FALSE(matches_any({}, "x"));
-  EXPECT_TRUE(component_matches(patterns, "a/thumbs.db/c"));
-  EXPECT_TRUE(component_matches(patterns, "a/b/x.tmp"));
-  EXPECT_FALSE(component_matches(patterns, "a/b/c"));
-  EXPECT_FALSE(component_matches({""}, "a"));
-}
-
 /// What smbd 4.17.12 with acl_xattr wrote for a file and a directory of uid 5 and gid 60: by this
 /// hash it knows that nobody has changed the rights behind the descriptor's back.
 TEST(NtAcl, TheSystemAclsHashIsSmbds) {
