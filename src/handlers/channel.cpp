@@ -397,8 +397,8 @@ void ServerChannel::begin_async(Request& request, std::function<void()> on_cance
     }
   }
   if (!sink_ && !request.alive()) return on_cancel();  // nobody waits for it any more
-  async_[key] = AsyncEntry{asked.session_id, asked.tree_id, std::move(on_cancel),
-                           request.outlives_channel};
+  async_[key] =
+      AsyncEntry{asked.session_id, asked.tree_id, std::move(on_cancel), request.outlives_channel};
 }
 
 /// [MS-SMB2] 3.3.5.16 Receiving an SMB2 CANCEL Request. It is never answered.
