@@ -1,5 +1,5 @@
 # Every target installs what it needs first (apt-get, as root or by sudo).
-.PHONY: run build test demo bench fuzz lint asan tsan conformance conformance-pool clean deps deps-test deps-bench
+.PHONY: run build sim test demo bench fuzz lint asan tsan conformance conformance-pool clean deps deps-test deps-bench
 
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
@@ -32,6 +32,14 @@ bench: deps-bench
 	build/release/pool_engine_bench --benchmark_min_time=0.3
 	bench/pool
 	bench/compare.py --bytes 268435456 --files 2000 --rounds 3
+
+# Runs SEEDS seeds of the simulator from FIRST on, on all cores.
+SEEDS ?= 20000
+FIRST ?= 1
+sim: deps-test
+	@cmake --preset $(PRESET) -DFLOTILLA_TESTS=ON >/dev/null
+	cmake --build build/$(PRESET) -j$(JOBS) --target flotilla_sim
+	build/$(PRESET)/flotilla_sim --seeds $(SEEDS) --first $(FIRST) --jobs $(JOBS)
 
 asan tsan: deps-test
 	@cmake --preset $@ >/dev/null

@@ -119,6 +119,20 @@ void take_back(Turn& turn, const CacheId& id, CacheRights keep) {
   cache.deadline = turn.now + turn.limits.break_timeout;
 }
 
+void lapse(Turn& turn, const CacheId& id) {
+  Cache& cache = turn.file.caches.at(id);
+  const CacheRights left = cache.required;
+  cache.rights = cache.offered;
+  cache.breaking = cache.untold = false;
+  cache.offered = cache.required = 0;
+  turn.cachers_changed = turn.look_again = true;
+  if (cache.rights == left) return;
+  // More has gone since the client was told what it may keep.
+  ++cache.epoch;
+  send_break(turn, id, cache, left, false);
+  cache.rights = left;
+}
+
 bool break_handles(Turn& turn, const CacheId& own) {
   std::vector<CacheId> holders;
   for (const auto& [id, cache] : turn.file.caches) {

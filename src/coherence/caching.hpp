@@ -39,6 +39,9 @@ namespace flotilla::coherence {
 /// Calls the cache may be gone afterwards (an oplock that fell to nothing).
 void take_back(Turn& turn, const CacheId& id, CacheRights keep);
 
+/// A break that is late, and that nobody waits for, is taken as acknowledged.
+void lapse(Turn& turn, const CacheId& id);
+
 /// Takes handle caching from everybody but `own`. True while somebody still has it.
 [[nodiscard]] bool break_handles(Turn& turn, const CacheId& own);
 

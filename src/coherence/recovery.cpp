@@ -207,10 +207,7 @@ Closed expire_breaks(Turn& turn, NodeId told_by, bool answer_wanted) {
       late_open = opens.back();
       continue;
     }
-    cache.rights = cache.required;
-    cache.breaking = cache.untold = false;
-    cache.offered = cache.required = 0;
-    turn.cachers_changed = turn.look_again = true;
+    lapse(turn, id);
   }
   if (late_open.raw() == 0) {
     return away.raw() == 0 ? Closed{} : lost_opens(turn, told_by, away, answer_wanted);

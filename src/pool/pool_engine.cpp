@@ -202,6 +202,12 @@ struct PoolEngine::Impl final : MembershipEvents {
       local.refuse(key, request, NtStatus::DeviceNotReady);
       return request;
     }
+    if (const auto gate = local.gate_to_drain(key, body)) {
+      LocalOpens::drained(gate, body, [this, key, request](const coherence::Body& what) {
+        run(LocalCommand{key, request, what});
+      });
+      return request;
+    }
     run(LocalCommand{key, request, std::move(body)});
     return request;
   }
@@ -482,6 +488,8 @@ bool PoolEngine::recovered() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->machine.recovered();
 }
+
+const OwnerMachine& PoolEngine::machine() const noexcept { return impl_->machine; }
 
 void PoolEngine::publish(const std::string& key, ByteView value) {
   if (impl_->membership != nullptr) impl_->membership->publish(key, value);

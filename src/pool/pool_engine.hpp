@@ -18,6 +18,7 @@
 
 namespace flotilla::pool {
 
+class OwnerMachine;
 class PeerLinks;
 
 /// `clock`, `membership` outlive the engine. `links`: tests give their own, in-process ones.
@@ -98,6 +99,8 @@ class PoolEngine final : public ports::Engine {
   [[nodiscard]] NodeId owner_of(const FileKey& key) const;
   /// True when this node decides about all files that it owns in this view.
   [[nodiscard]] bool recovered() const;
+  /// For the simulator, where nothing else runs: what it looks at changes with the next call.
+  [[nodiscard]] const OwnerMachine& machine() const noexcept;
 
   /// Pool-wide fact in the agreed order (see Membership::publish).
   void publish(const std::string& key, ByteView value);

@@ -71,6 +71,12 @@ void EmbeddedEngine::find_kept(
 RequestId EmbeddedEngine::submit(const FileKey& key, coherence::Body body,
                                  ports::Completion completion) {
   const RequestId request = local_.add_command(key, body, std::move(completion));
+  if (const auto gate = local_.gate_to_drain(key, body)) {
+    LocalOpens::drained(gate, body, [this, key, request](const coherence::Body& what) {
+      apply(key, request, what);
+    });
+    return request;
+  }
   apply(key, request, std::move(body));
   return request;
 }

@@ -79,6 +79,35 @@ RequestId LocalOpens::add_command(const FileKey& key, const coherence::Body& bod
   return add(key, std::move(request));
 }
 
+namespace {
+/// Of a Close or a Detach; zero else.
+OpenId given_back(const coherence::Body& body) {
+  if (const auto* close = std::get_if<coherence::Close>(&body)) return close->open;
+  const auto* detach = std::get_if<coherence::Detach>(&body);
+  return detach != nullptr ? detach->open : OpenId{};
+}
+}  // namespace
+
+std::shared_ptr<ports::IoGate> LocalOpens::gate_to_drain(const FileKey& key,
+                                                         const coherence::Body& body) {
+  const OpenId open = given_back(body);
+  if (open == OpenId{}) return nullptr;
+  Lane& lane = lanes_[lane_of(key)];
+  const std::lock_guard lock(lane.mutex);
+  const auto at = lane.opens.find(open);
+  return at == lane.opens.end() ? nullptr : at->second.gate;
+}
+
+void LocalOpens::drained(const std::shared_ptr<ports::IoGate>& gate, coherence::Body body,
+                         std::function<void(const coherence::Body&)> then) {
+  const OpenId open = given_back(body);
+  gate->revoke(open,
+               [gate = std::weak_ptr(gate), open, body = std::move(body), then = std::move(then)] {
+                 if (const auto still = gate.lock()) still->readmit(open);
+                 then(body);
+               });
+}
+
 void LocalOpens::refuse(const FileKey& key, RequestId request, NtStatus status) {
   queue(LocalEffect{key, DeliverReply{request, Outcome{status, {}}}});
   drain(lane_of(key));

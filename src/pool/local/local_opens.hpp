@@ -62,6 +62,13 @@ class LocalOpens {
   /// The open of a Close, or of a Detach that closed it, is forgotten with the answer.
   [[nodiscard]] RequestId add_command(const FileKey& key, const coherence::Body& body,
                                       ports::Completion completion);
+  /// A command that gives an open back must not overtake the open's I/O, which others may forbid
+  /// from then on. The gate that it has to pass first; nothing for other commands.
+  [[nodiscard]] std::shared_ptr<ports::IoGate> gate_to_drain(const FileKey& key,
+                                                             const coherence::Body& body);
+  /// Runs `then` with `body` when the I/O that the gate has admitted has ended: maybe at once.
+  static void drained(const std::shared_ptr<ports::IoGate>& gate, coherence::Body body,
+                      std::function<void(const coherence::Body&)> then);
   /// Answers a request that was never submitted.
   void refuse(const FileKey& key, RequestId request, NtStatus status);
 

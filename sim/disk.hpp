@@ -1,0 +1,65 @@
+// The shared file system under the pool: names, and I/O that takes time. What the kernel was given
+// is carried out, whatever becomes of the node that gave it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "coherence/types.hpp"
+
+namespace flotilla::sim {
+
+/// Files are named by an index; whoever opens a name that is gone makes it anew, as another file.
+class Disk {
+ public:
+  explicit Disk(std::size_t names) : names_(names) {}
+
+  [[nodiscard]] FileKey key_of(std::size_t index) const {
+    return FileKey{1, 100 + index, names_[index].generation};
+  }
+  [[nodiscard]] std::string path_of(std::size_t index) const { return names_[index].path(index); }
+  [[nodiscard]] std::string path_of(const FileKey& key) const {
+    return path_of(static_cast<std::size_t>(key.inode - 100));
+  }
+  /// The name leads to this file.
+  [[nodiscard]] bool has(const FileKey& key) const {
+    return names_[key.inode - 100].generation == key.generation;
+  }
+  /// False where the name leads to another file by now.
+  bool remove(const FileKey& key) {
+    if (!has(key)) return false;
+    ++names_[key.inode - 100].generation;
+    names_[key.inode - 100].renames = 0;
+    return true;
+  }
+  /// Gives the file another path; returns it.
+  std::string rename(const FileKey& key) {
+    ++names_[key.inode - 100].renames;
+    return path_of(key);
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return names_.size(); }
+
+ private:
+  struct Name {
+    std::uint64_t generation = 1;
+    std::uint64_t renames = 0;
+    [[nodiscard]] std::string path(std::size_t index) const {
+      std::string text = "f" + std::to_string(index);
+      return renames == 0 ? text : text + "." + std::to_string(renames);
+    }
+  };
+  std::vector<Name> names_;
+};
+
+/// One I/O that the gate has admitted and the kernel has not finished.
+struct Io {
+  FileKey key;
+  OpenId open;
+  coherence::LockRange range;  ///< exclusive: a write
+  std::uint64_t serial = 0;
+};
+
+}  // namespace flotilla::sim
