@@ -173,9 +173,11 @@ struct ShareInfo {
         v(s.level1006);
         break;
       case 1007:
-      case 1501:
-        v(std::uint32_t{0});  // not told: a null pointer
+      case 1501: {
+        std::uint32_t untold = 0;  // a null pointer
+        v(untold);
         break;
+      }
       default:
         break;
     }
@@ -250,7 +252,7 @@ struct ServerInfo {
         v(s.level102);
         break;
       default:
-        if (is_untold_server_level(s.level)) v(std::uint32_t{0});
+        if (std::uint32_t untold = 0; is_untold_server_level(s.level)) v(untold);
         break;
     }
   }

@@ -1,6 +1,7 @@
 // Frames, headers and compounds.
 #include <gtest/gtest.h>
 
+#include "wire/dfs.hpp"
 #include "wire/testing/test_vectors.hpp"
 
 namespace flotilla::wire {

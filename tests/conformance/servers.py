@@ -165,16 +165,18 @@ class LocalFleet:
         # Port 445 on an address of its own: other servers of this machine keep theirs.
         self.address_445 = "127.%d.%d.%d" % (101 + number, os.getpid() >> 8 & 255, os.getpid() & 255)
         os.chmod(self.base, 0o755)
+        self.share_root = os.path.join(self.base, "shares")
+        os.mkdir(self.share_root)
 
     def shares(self):
         if self.mode == "plain":
             names = {"share": ""}
         else:
-            self.volume = self.volume or BtrfsVolume(self.base)
+            self.volume = self.volume or BtrfsVolume(self.share_root)
             names = dict(SHARES, **({"btrfs": ""} if self.volume.there else {}))
         shares = {}
         for name, options in names.items():
-            directory = os.path.join(self.base, name)
+            directory = os.path.join(self.share_root, name)
             os.makedirs(directory, exist_ok=True)
             shares[name] = (directory, options)
         if "shadow" in shares:
@@ -199,7 +201,7 @@ class LocalFleet:
     def place(self, test):
         place = self.find_place(test)
         if place and place.share != "shadow":
-            empty_share(os.path.join(self.base, place.share))
+            empty_share(os.path.join(self.share_root, place.share))
         return place
 
     def find_place(self, test):
@@ -216,7 +218,7 @@ class LocalFleet:
             if not self.volume.there:
                 return None
             share = "btrfs"
-        options = [o.replace("localdir=DIR", "localdir=" + os.path.join(self.base, share)) for o in options]
+        options = [o.replace("localdir=DIR", "localdir=" + os.path.join(self.share_root, share)) for o in options]
         if test.name == "smb2.multichannel.bugs.bug_15346":  # reconnects to port 445
             return Place(self.address_445, 445, share, password_login() + options)
         return Place("127.0.0.1", server.port, share, password_login() + options)
