@@ -77,9 +77,6 @@ class Contention {
   /// `node` uses the file. True where it may be claimed: nobody else has used it of late.
   [[nodiscard]] bool alone(const FileKey& key, NodeId node, MonoTime now, const ClaimOptions& how);
   void clear();
-  [[nodiscard]] bool contains(const FileKey& key) const {
-    return young_.contains(key) || old_.contains(key);
-  }
 
  private:
   Use* find(const FileKey& key);

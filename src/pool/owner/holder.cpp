@@ -84,12 +84,12 @@ Inflight Holder::begin(const FileKey& key, coherence::Body body) {
   return command;
 }
 
-void Holder::opened(const FileKey& key, coherence::Open&& command,
+void Holder::opened(const FileKey& key, const coherence::Open& command,
                     const coherence::Opened& answer) {
   HeldFile& file = files_[key];
   if (file.opens.empty()) file.path = command.path;
   HeldOpen& open = file.opens[command.open];
-  open.command = std::move(command);
+  open.command = command;
   open.kind = answer.kind;
   open.lease_version = answer.lease_version;
   if (answer.kind == CacheKind::None) return;
@@ -98,9 +98,9 @@ void Holder::opened(const FileKey& key, coherence::Open&& command,
   if (is_new) {
     cache = &file.caches.emplace_back();
     cache->kind = answer.kind;
-    cache->open = open.command.open;
-    cache->client = open.command.client;
-    if (answer.kind == CacheKind::Lease) cache->key = open.command.cache.key;
+    cache->open = command.open;
+    cache->client = command.client;
+    if (answer.kind == CacheKind::Lease) cache->key = command.cache.key;
   }
   if (answer.break_in_progress && !is_new && !cache->breaking_to) {
     // Made out while the lease was breaking, and the client has acknowledged since.
@@ -141,15 +141,15 @@ void Holder::reclaimed(const FileKey& key, const coherence::Reclaimed& answer) {
   cache->epoch_before_break = static_cast<std::uint16_t>(what.lease_epoch - 1);
 }
 
-void Holder::end(Inflight& command, const Outcome& outcome) {
+void Holder::end(const Inflight& command, const Outcome& outcome) {
   const bool success = outcome.status == NtStatus::Success;
   if (const auto* back = std::get_if<coherence::Reclaimed>(&outcome.answer)) {
     if (success) reclaimed(command.key, *back);
     return;
   }
-  if (auto* open = std::get_if<coherence::Open>(&command.body)) {
+  if (const auto* open = std::get_if<coherence::Open>(&command.body)) {
     const auto* answer = std::get_if<coherence::Opened>(&outcome.answer);
-    if (success && answer != nullptr) opened(command.key, std::move(*open), *answer);
+    if (success && answer != nullptr) opened(command.key, *open, *answer);
     return;
   }
   const auto file = files_.find(command.key);

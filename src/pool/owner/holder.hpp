@@ -56,8 +56,8 @@ class Holder {
  public:
   /// A command leaves for the owner: gives up at once what the client has given up.
   [[nodiscard]] Inflight begin(const FileKey& key, coherence::Body body);
-  /// The owner has answered it. Takes the command's parts that the record keeps.
-  void end(Inflight& command, const coherence::Outcome& outcome);
+  /// The owner has answered it.
+  void end(const Inflight& command, const coherence::Outcome& outcome);
 
   /// False where the client was told the same already and must not hear it twice.
   [[nodiscard]] bool on_break(const FileKey& key, const coherence::Break& what);
@@ -74,7 +74,7 @@ class Holder {
  private:
   HeldCache* cache_of(HeldFile& file, OpenId open, const ClientGuid& client, const LeaseKey& key);
   static HeldCache* cache_of(HeldFile& file, const HeldOpen& open);
-  void opened(const FileKey& key, coherence::Open&& command, const coherence::Opened& answer);
+  void opened(const FileKey& key, const coherence::Open& command, const coherence::Opened& answer);
   void reclaimed(const FileKey& key, const coherence::Reclaimed& answer);
   void forget(std::map<FileKey, HeldFile>::iterator file, OpenId open);
   void forget_if_empty(std::map<FileKey, HeldFile>::iterator file);

@@ -98,52 +98,10 @@ void OwnerMachine::on(LocalCommand& input) {
     const auto at = inflight_.find(cancel->request);
     if (at != inflight_.end() && may_wait(at->second.body)) at->second.cancelled = true;
   }
-  if (decided_at_once(input)) return;
   if (input.request != RequestId{}) {
     inflight_.insert_or_assign(input.request, holder_.begin(input.key, input.body));
   }
   route(input.key, input.request, std::move(input.body));
-}
-
-/// The common case, without detours: this node decides about the file, and the command concerns
-/// nobody but who asks. Where it turns out to, its effects go the way of all.
-bool OwnerMachine::decided_at_once(LocalCommand& input) {
-  const FileKey key = input.key;
-  const auto* open = std::get_if<coherence::Open>(&input.body);
-  const bool closes = std::holds_alternative<coherence::Close>(input.body);
-  if (input.request == RequestId{} || barriers_.contains(key)) return false;
-  if (open != nullptr ? open->delete_on_close || open->durability != coherence::Durability{}
-                      : !closes && !std::holds_alternative<coherence::Lock>(input.body)) {
-    return false;
-  }
-  if (const HeldClaim* claim = held_claim(key)) {
-    if (claim->recalled || claim->may_doom) return false;
-    ++counters_.commands_claimed;
-  } else if (log_.owner(key).id.node != self_ || !settled(key) || given_.contains(key) ||
-             contention_.contains(key)) {
-    return false;
-  }
-  ++counters_.commands_local;
-  const coherence::FileState* before = closes ? table_.inspect(key) : nullptr;
-  const bool was_pending = before != nullptr && before->delete_pending;
-  coherence::Command command{key, self_, input.request, now_, std::move(input.body)};
-  coherence::Outbox effects;
-  table_.apply(command, effects);
-  const coherence::FileState* after = closes ? table_.inspect(key) : nullptr;
-  const bool tells = after != nullptr && after->delete_pending != was_pending;
-  Inflight inflight = holder_.begin(key, std::move(command.body));
-  if (!tells && effects.replies.size() == 1 && effects.replies[0].request == input.request &&
-      effects.replies[0].to == self_ && !effects.keep && effects.revocations.empty() &&
-      effects.breaks.empty() && effects.restrictions.empty() && effects.pendings.empty()) {
-    coherence::Outcome& outcome = effects.replies[0].outcome;
-    holder_.end(inflight, outcome);
-    effect(key, DeliverReply{input.request, std::move(outcome)});
-    return true;
-  }
-  inflight_.insert_or_assign(input.request, std::move(inflight));
-  if (tells) tell_facts(key, self_);
-  emit(key, effects);
-  return true;
 }
 
 void OwnerMachine::route(const FileKey& key, RequestId request, coherence::Body body) {

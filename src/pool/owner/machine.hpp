@@ -166,7 +166,6 @@ class OwnerMachine {
   void on(Work& input);
   void send(NodeId to, decltype(PeerMessage::body) body);
   void route(const FileKey& key, RequestId request, coherence::Body body);
-  [[nodiscard]] bool decided_at_once(LocalCommand& input);
   void receive(NodeId from, PeerMessage& message);
   [[nodiscard]] bool acceptable(NodeId from, const PeerMessage& message) const;
   void run_loopback();
