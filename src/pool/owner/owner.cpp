@@ -117,14 +117,10 @@ void OwnerMachine::emit(const FileKey& key, coherence::Outbox& effects) {
 void OwnerMachine::emit_now(const FileKey& key, coherence::Outbox& effects) {
   for (const auto& it : effects.revocations) send(it.to, RevokeMessage{key, it.open, it.reason});
   for (const auto& it : effects.breaks) {
-    // Nobody waits for the acknowledgment of lost read caching, so the answer to whoever caused it
-    // waits until the holder's node has told it: neither may it get lost with this owner, nor come
-    // late.
+    // Nobody acknowledges the loss of read caching, so the answer to whoever caused it waits until
+    // the holder's node has told it: neither may it get lost with this owner, nor come late.
     std::uint64_t token = 0;
-    const bool reads_go =
-        (it.what.from & coherence::kCacheRead) != 0 && (it.what.to & coherence::kCacheRead) == 0;
-    const bool waited_for = (it.what.from & coherence::kCacheWrite) != 0;
-    if (reads_go && !waited_for && log_.find(it.to) != nullptr) {
+    if (!it.what.ack_required && log_.find(it.to) != nullptr) {
       token = next_token_++;
       barriers_[key].tokens.emplace(token, Token{it.to});
     }
