@@ -108,8 +108,10 @@ void World::opened(const OpenPtr& open, ports::OpenOutcome& result, MonoTime ask
   open->gate = std::move(result.gate);
   opens_[open->id()] = open;
   take_cache(*open, *answer, asked);
-  // A file without a name by now is not what its client asked for.
-  if (!disk_.has(open->key)) later(open->node, 0us, [this, open] { close(open); });
+  // A file without a name by now is not what its client asked for; and nobody is left to have what
+  // a session that has ended asked for.
+  const bool wanted = disk_.has(open->key) && open->client->session == open->command.session;
+  if (!wanted) later(open->node, 0us, [this, open] { close(open); });
 }
 
 void World::take_cache(const ClientOpen& open, const coherence::Opened& answer, MonoTime asked) {

@@ -78,6 +78,7 @@ void World::disconnect(Client& client) {
            });
   }
   client.node = NodeId{};
+  client.session = SessionId{};
 }
 
 void World::give_up(const ClientOpen& open) {
@@ -142,7 +143,7 @@ void World::reclaimed(const OpenPtr& open, const OpenPtr& lost, const coherence:
   open->granted = true;
   open->kind = answer.what.open.cache.kind;
   open->gate = std::move(result.gate);
-  open->locks = answer.what.locks;
+  open->locks = lost->locks;  // a lock whose answer was lost is no promise
   open->since = now();
   opens_[open->id()] = open;
   if (!has_all(answer.what.locks, lost->locks)) {
