@@ -102,8 +102,8 @@ NtStatus pipe_wait(Request& request, const wire::IoctlRequest& ioctl) {
 /// [MS-SMB2] 3.3.5.15.2 Handling a DFS Referral Information Request
 NtStatus dfs_referral(Request& request, const wire::IoctlRequest& ioctl) {
   const auto asked = wire::decode<wire::DfsReferralRequest>(ioctl.input);
-  if (!asked) return NtStatus::InvalidParameter;
-  const auto referral = refer(request.server, asked->request_file_name);
+  const auto referral =
+      refer(request.server, asked ? std::u16string_view(asked->request_file_name) : u"");
   if (!referral) return referral.error();
   if (asked->max_referral_level < 3) return NtStatus::NotSupported;  // Windows 2000 and before
   Bytes output;

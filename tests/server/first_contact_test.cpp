@@ -104,9 +104,9 @@ TEST_F(FirstContact, WhatExplorerAsksOfAFileIsAnsweredOrRefusedByName_3_3_5_20_1
   EXPECT_EQ(client.close(id), NtStatus::Success);
 }
 
-TEST_F(FirstContact, ApplesContextIsIgnoredAndTheOpenMade_3_3_5_9) {
-  // kAAPL_SERVER_QUERY, with its three bits asked for.
-  Bytes apple(24);
+TEST_F(FirstContact, ApplesContextOfAnotherShapeIsIgnoredAndTheOpenMade_3_3_5_9) {
+  // kAAPL_SERVER_QUERY, cut short.
+  Bytes apple(12);
   apple[0] = 1;
   apple[8] = 7;
   const Response response = client.open({.name = u"",

@@ -96,7 +96,7 @@ TEST(Names, ASlashSeparatesAsABackslashDoesButNotInStreams) {
   EXPECT_EQ(client.open({.name = u"d/f"}).status(), NtStatus::Success);
   EXPECT_EQ(client.open({.name = u"d\\f", .disposition = CreateDisposition::Open}).status(),
             NtStatus::Success);
-  for (const char16_t* bad : {u"d//f", u"/d", u"d/../f", u"d/f:a/b"}) {
+  for (const char16_t* bad : {u"d//f", u"/d", u"../f", u"d/f:a/b"}) {
     EXPECT_TRUE(is_error(client.open({.name = bad}).status()));
   }
 }
