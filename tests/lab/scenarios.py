@@ -127,7 +127,7 @@ def directory_leases(one, two):
     a, b = Client(one, directory_leases=True), Client(two, directory_leases=True)
     for number in range(8):
         name, key = fresh("listed%d" % number), new_key()
-        folder, state = lease_directory(a, name, key)
+        folder, state = lease_directory_within(a, name, key, 5)  # the pool may just have come up
         expect(state, LEASE_R | LEASE_H, "granted lease")
         child = name + "\\child"
 
