@@ -3,6 +3,9 @@
 #include <grp.h>
 #include <pwd.h>
 
+#include "base/log.hpp"
+#include "wire/sid.hpp"
+
 namespace flotilla::app {
 namespace {
 
@@ -55,9 +58,14 @@ std::expected<void, Message> find_accounts(const ports::ShareConfig& config,
        {&config.valid_users, &config.invalid_users, &config.read_list, &config.write_list}) {
     for (const std::string& name : *list) {
       if (!name.starts_with('@')) continue;
+      // Others are local groups, a directory's, or SIDs: looked up when somebody comes.
       const auto gid = group_of(name.substr(1));
-      if (!gid) return missing("user lists", "group", name.substr(1));
-      share.gids[name.substr(1)] = *gid;
+      if (gid) {
+        share.gids[name.substr(1)] = *gid;
+      } else if (!wire::Sid::parse(name.substr(1))) {
+        log::info("share {}: group {} is no Unix group; `flotilla group` or winbind must know it",
+                  config.name, name);
+      }
     }
   }
   return {};

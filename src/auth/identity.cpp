@@ -121,7 +121,8 @@ class LocalIdentity final : public ports::Identity {
     if (!who.local_name.empty()) {
       if (const auto user = users_.find(who.local_name)) {
         if (user->disabled) return fail(NtStatus::AccountDisabled);
-        return tokens_.of_user(*user);
+        ports::TokenPtr token = tokens_.of_user(*user);
+        return who.pac ? tokens_.with_sids(*token, *who.pac) : token;
       }
     }
     log::info("logon refused: Kerberos principal {} has no account on this machine{}{}",

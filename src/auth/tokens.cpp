@@ -157,6 +157,29 @@ ports::TokenPtr TokenMaker::of_account(std::string_view local_name, std::string 
   return token;
 }
 
+std::vector<wire::Sid> TokenMaker::sids_of_others(const wire::PacLogonInfo& info) const {
+  const wire::Sid ours = ids_.machine_sid();
+  const wire::Sid builtin = wire::well_known::kUsers.domain();
+  std::vector<wire::Sid> out;
+  const auto take = [&](const wire::Sid& sid) {
+    if (!sid.is_in(ours) && !sid.is_in(builtin) && sid.identifier_authority() != 22) {
+      out.push_back(sid);
+    }
+  };
+  take(info.user_sid);
+  for (const wire::Sid& sid : info.group_sids) take(sid);
+  return out;
+}
+
+ports::TokenPtr TokenMaker::with_sids(const ports::Token& token,
+                                      const wire::PacLogonInfo& info) const {
+  auto out = std::make_shared<ports::Token>(token);
+  const std::vector<wire::Sid> sids = sids_of_others(info);
+  out->group_sids.insert(out->group_sids.end(), sids.begin(), sids.end());
+  join_groups(*out, out->user_name);
+  return out;
+}
+
 ports::TokenPtr TokenMaker::of_domain_user(const wire::PacLogonInfo& info,
                                            std::string_view local_name,
                                            const IdsOfSids& ids_of) const {
@@ -164,35 +187,27 @@ ports::TokenPtr TokenMaker::of_domain_user(const wire::PacLogonInfo& info,
     if (const auto id = is_user ? ids_.uid_of(sid) : ids_.gid_of(sid)) return id;
     return ids_of ? ids_of(sid, is_user) : std::nullopt;
   };
-  const wire::Sid ours = ids_.machine_sid();
-  const wire::Sid builtin = wire::well_known::kUsers.domain();
-  const auto foreign = [&](const wire::Sid& sid) {
-    return !sid.is_in(ours) && !sid.is_in(builtin) && sid.identifier_authority() != 22;
-  };
-  if (!foreign(info.user_sid)) return nullptr;
+  const std::vector<wire::Sid> sids = sids_of_others(info);
+  if (sids.empty() || sids.front() != info.user_sid) return nullptr;
   auto token = std::make_shared<ports::Token>();
   token->user_name = wire::printable(info.account_name);
   token->domain = wire::printable(info.domain_name);
-  std::vector<wire::Sid> sids;
-  for (const wire::Sid& sid : info.group_sids) {
-    if (foreign(sid)) sids.push_back(sid);
-  }
   const auto account = local_name.empty() ? std::nullopt : find_account_(local_name);
   if (account) {
+    // auth_to_local says that he is this machine's user: his other SIDs are like groups to him.
     act_as(*token, *account);
-    token->group_sids.push_back(token->user_sid);
     token->group_sids.insert(token->group_sids.end(), sids.begin(), sids.end());
   } else {
     token->foreign = true;
     const auto uid = id_of(info.user_sid, true);
     if (!uid) return nullptr;
     token->uid = *uid;
-    token->group_sids = sids;
+    token->user_sid = info.user_sid;
+    token->group_sids.assign(sids.begin() + 1, sids.end());
     token->group_sids.push_back(wire::well_known::unix_user(*uid));
     token->gid = id_of(info.primary_group_sid, false).value_or(token->gid);
     token->groups = {token->gid};
   }
-  token->user_sid = info.user_sid;
   for (const wire::Sid& sid : sids) {
     constexpr std::size_t kGroupsMax = 65536;  // NGROUPS_MAX
     const auto gid = id_of(sid, false);

@@ -51,6 +51,10 @@ class TokenMaker {
   [[nodiscard]] ports::TokenPtr of_domain_user(const wire::PacLogonInfo& info,
                                                std::string_view local_name,
                                                const IdsOfSids& ids_of) const;
+  /// `token`, a local user's, with the SIDs that the domain's controller gives him (those that
+  /// of_domain_user() leaves out are left out here too).
+  [[nodiscard]] ports::TokenPtr with_sids(const ports::Token& token,
+                                          const wire::PacLogonInfo& info) const;
   /// A guest: acts as `account`, or as the share's owner when that is "" or missing.
   [[nodiscard]] ports::TokenPtr of_guest(std::string_view account) const;
   [[nodiscard]] ports::TokenPtr of_anonymous() const;
@@ -61,6 +65,7 @@ class TokenMaker {
   [[nodiscard]] wire::Sid sid_of(const Group& group) const;
 
  private:
+  [[nodiscard]] std::vector<wire::Sid> sids_of_others(const wire::PacLogonInfo& info) const;
   void join_groups(ports::Token& token, std::string_view local_name) const;
   void act_as(ports::Token& token, const UnixAccount& account) const;
 

@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "auth/test_client.hpp"
@@ -251,6 +253,72 @@ TEST(IdMap, TheMachineSidDependsOnTheServersNameWithoutCaseOnly) {
             ports::IdMap::of_server_name("FLOTILLA").machine());
   EXPECT_NE(ports::IdMap::of_server_name("OTHER").machine(),
             ports::IdMap::of_server_name("FLOTILLA").machine());
+}
+
+TEST(UserDbGroups, GroupsOfNamesAndSidsAreReadAndWrittenBack) {
+  const auto db =
+      UserDb::parse("@staff:5000:alice,bob\n@Engineers::S-1-5-21-1-2-3-1105\n@empty::\n", "f");
+  ASSERT_TRUE(db) << db.error();
+  ASSERT_EQ(db->groups().size(), 3U);
+  EXPECT_EQ(db->find_group("STAFF")->gid, 5000U);
+  EXPECT_EQ(db->find_group("engineers")->members, std::vector<std::string>{"S-1-5-21-1-2-3-1105"});
+  EXPECT_TRUE(db->find_group("empty")->members.empty());
+  const auto again = UserDb::parse(db->text(), "f");
+  ASSERT_TRUE(again) << again.error();
+  EXPECT_EQ(again->text(), db->text());
+}
+
+TEST(UserDbGroups, ABadGroupIsNamedWithItsLine) {
+  for (const char* text : {"@staff:5000\n", "@staff:x:alice\n", "@st/aff::\n", "@staff::al,,ice\n",
+                           "@staff::\n@Staff::\n"}) {
+    const auto db = UserDb::parse(text, "users");
+    ASSERT_FALSE(db) << text;
+    EXPECT_EQ(db.error().substr(0, 6), "users:") << db.error();
+  }
+}
+
+TEST(LocalGroups, MembersByNameAndBySidGetTheGroupsSidAndGid) {
+  TokenMaker maker(ports::IdMap({1, 2, 3}), "HERE", [](std::string_view) { return std::nullopt; });
+  maker.set_groups([] {
+    return std::vector<Group>{{.name = "staff", .gid = 5000, .members = {"ALICE"}},
+                              {.name = "Administrators", .members = {"S-1-5-21-7-7-7-1105"}},
+                              {.name = "others", .gid = 6000, .members = {"bob"}}};
+  });
+  User alice{.name = "alice", .uid = 1001, .gid = 100};
+  const auto token = maker.of_user(alice);
+  const auto has = [](const ports::Token& who, const wire::Sid& sid) {
+    return std::ranges::find(who.group_sids, sid) != who.group_sids.end();
+  };
+  EXPECT_TRUE(has(*token, maker.ids().group_sid(5000)));
+  EXPECT_FALSE(has(*token, maker.ids().group_sid(6000)));
+  EXPECT_EQ(token->groups, (std::vector<std::uint32_t>{100, 5000}));
+  EXPECT_FALSE(has(*token, wire::well_known::kAdministrators));
+
+  wire::PacLogonInfo pac;
+  pac.user_sid = wire::Sid{5, {21, 7, 7, 7, 1104}};
+  pac.group_sids = {wire::Sid{5, {21, 7, 7, 7, 1105}}};
+  EXPECT_TRUE(has(*maker.with_sids(*token, pac), wire::well_known::kAdministrators));
+}
+
+TEST(LocalGroups, APacPutsNobodyIntoTheServersOwnGroups) {
+  TokenMaker maker(ports::IdMap({1, 2, 3}), "HERE", [](std::string_view) { return std::nullopt; });
+  wire::PacLogonInfo pac;
+  pac.account_name = u"mallory";
+  pac.user_sid = wire::Sid{5, {21, 7, 7, 7, 1104}};
+  pac.primary_group_sid = wire::Sid{5, {21, 7, 7, 7, 513}};
+  pac.group_sids = {pac.primary_group_sid, wire::well_known::kAdministrators,
+                    *maker.ids().machine_sid().with_rid(1000), wire::well_known::unix_user(0)};
+  const auto ids = [](const wire::Sid& sid, bool) { return std::optional(2'000'000 + sid.rid()); };
+  const auto token = maker.of_domain_user(pac, "", ids);
+  ASSERT_TRUE(token);
+  EXPECT_EQ(token->uid, 2'001'104U);
+  EXPECT_EQ(token->gid, 2'000'513U);
+  EXPECT_EQ(token->group_sids.front(), pac.primary_group_sid);
+  for (std::size_t i = 1; i < pac.group_sids.size(); ++i) {
+    EXPECT_EQ(std::ranges::find(token->group_sids, pac.group_sids[i]), token->group_sids.end())
+        << i;
+  }
+  EXPECT_FALSE(maker.of_domain_user(pac, "", {}));
 }
 
 }  // namespace

@@ -46,6 +46,14 @@ std::string path_of(Request& request) {
 
 }  // namespace
 
+std::string address_of(std::string_view peer) {
+  if (peer.starts_with('[')) return std::string(peer.substr(1, peer.rfind(']') - 1));
+  const std::size_t colon = peer.find(':');
+  // More than one colon: a bare IPv6 address.
+  if (colon == peer.npos || peer.find(':', colon + 1) != peer.npos) return std::string(peer);
+  return std::string(peer.substr(0, colon));
+}
+
 void audit_logon(Request& request, const ports::AuthAttempt& attempt,
                  const Result<ports::AuthStep>& step) {
   ports::Audit* const audit = request.server.audit();

@@ -233,7 +233,7 @@ std::chrono::milliseconds delay_of(Request& request, const ports::AuthAttempt& a
                                    const Result<ports::AuthStep>& step) {
   if (attempt.user.empty()) return {};
   LogonDelays& delays = request.server.logon_delays();
-  const std::string& address = request.channel->facts().peer_address;
+  const std::string address = address_of(request.channel->facts().peer_address);
   const MonoTime now = request.server.clock().mono();
   if (step) return delays.succeeded(attempt.user, address, now);
   if (step.error() != NtStatus::LogonFailure) return {};

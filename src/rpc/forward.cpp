@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -14,7 +15,6 @@
 #include <thread>
 
 #include "base/log.hpp"
-#include "wire/dcerpc.hpp"
 
 namespace flotilla::rpc {
 
@@ -48,6 +48,8 @@ struct Shared {
 class ForwardedPipe final : public PipeServer {
  public:
   static constexpr std::size_t kQueuedBytesMax = 8U << 20;
+  static constexpr std::size_t kMessageBytesMax = 65535;
+  static constexpr std::size_t kLengthBytes = 2;
 
   ForwardedPipe(std::string name, Descriptor socket, Descriptor wake, Bytes greeting,
                 runtime::Executor& executor, ReplySink sink)
@@ -75,7 +77,13 @@ class ForwardedPipe final : public PipeServer {
       if (shared_->to_server.size() + data.size() > kQueuedBytesMax) {
         return fail(NtStatus::InsufficientResources);
       }
-      shared_->to_server.insert(shared_->to_server.end(), data.begin(), data.end());
+      // A message of the pipe has its length in front, two bytes.
+      for (ByteView rest = data; !rest.empty();) {
+        const ByteView part = rest.first(std::min(rest.size(), kMessageBytesMax));
+        ByteWriter(shared_->to_server).u16(static_cast<std::uint16_t>(part.size()));
+        shared_->to_server.insert(shared_->to_server.end(), part.begin(), part.end());
+        rest = rest.subspan(part.size());
+      }
     }
     wake();
     return {};
@@ -118,12 +126,13 @@ class ForwardedPipe final : public PipeServer {
         from.erase(from.begin(), from.begin() + kNamedPipeAuthReplyBytes);
         continue;
       }
-      if (from.size() < wire::kRpcHeaderSize) return true;
-      const auto header = wire::RpcHeader::decode(from);
-      if (!header) return false;
-      if (from.size() < header->frag_length) return true;
-      const auto end = from.begin() + header->frag_length;
-      post(executor, shared, Bytes(from.begin(), end));
+      if (from.size() < kLengthBytes) return true;
+      const std::size_t size_bytes = load_le<std::uint16_t>(from.data());
+      if (size_bytes == 0) return false;
+      if (from.size() - kLengthBytes < size_bytes) return true;
+      const auto begin = from.begin() + kLengthBytes;
+      const auto end = begin + static_cast<std::ptrdiff_t>(size_bytes);
+      post(executor, shared, Bytes(begin, end));
       from.erase(from.begin(), end);
     }
   }

@@ -35,6 +35,9 @@ inline constexpr std::size_t kForwardedMax = 512;
 [[nodiscard]] Status check_named_pipe_auth_reply(ByteView reply);
 inline constexpr std::size_t kNamedPipeAuthReplyBytes = 36;
 
+/// After the greeting each message of the pipe has its length in front, 16 bits, little-endian,
+/// both ways: Samba's libcli/named_pipe_auth for a pipe in message mode.
+///
 /// The local one: `directory` is samba-dcerpcd's "ncalrpc dir"; each pipe is a socket in its np/.
 /// A pipe has a thread of its own, which connects the two streams and ends with the pipe.
 [[nodiscard]] std::shared_ptr<PipeForwarder> make_local_forwarder(std::filesystem::path directory);

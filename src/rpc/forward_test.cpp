@@ -1,5 +1,5 @@
 // Forwarding to a server on a Unix socket, here one that greets as Samba 4.17's samba-dcerpcd does
-// and sends every PDU back.
+// and sends every message back as it came, its length in front.
 #include "rpc/forward.hpp"
 
 #include <gtest/gtest.h>
@@ -66,7 +66,7 @@ class Forward : public ::testing::Test {
       (void)!::send(client, reply.data(), reply.size(), MSG_NOSIGNAL);
       std::uint8_t buffer[4096];
       for (ssize_t n = 0; (n = ::recv(client, buffer, sizeof buffer, 0)) > 0;) {
-        // In two pieces: a PDU is put together again.
+        // In two pieces, as it came with its length: a message is put together again.
         (void)!::send(client, buffer, 5, MSG_NOSIGNAL);
         (void)!::send(client, buffer + 5, static_cast<std::size_t>(n) - 5, MSG_NOSIGNAL);
       }

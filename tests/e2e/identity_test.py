@@ -126,11 +126,11 @@ class Access(unittest.TestCase):
         self.staff = os.path.join(self.place, "staff")
         os.mkdir(self.staff)
         config = ('guest_account = ""\n' if "guest" in self.id() else "") + (
-            '[audit]\nfile = "%s"\n[[share]]\nname = "staff"\npath = "%s"\nvalid_users = ["@staff"]\n' %
+            '[audit]\nfile = "%s"\n[[share]]\nname = "staff"\npath = "%s"\nvalid_users = ["@flotillas"]\n' %
             (self.audit, self.staff))
         self.server = flotilla.Server(config=config)
         self.server.__enter__()
-        subprocess.run([flotilla.BINARY, "group", "add", "staff", "--member", "tester", "--users-file",
+        subprocess.run([flotilla.BINARY, "group", "add", "flotillas", "--member", "tester", "--users-file",
                         os.path.join(self.server.dir, "users")], check=True)
 
     def tearDown(self):
@@ -148,12 +148,12 @@ class Access(unittest.TestCase):
         time.sleep(0.3)
         lines = self.lines()
         found = {(line["event"], line["result"], line["user"]) for line in lines}
-        self.assertLessEqual({("authentication", "STATUS_SUCCESS", "tester"),
-                              ("authentication", "STATUS_SUCCESS", "tester2"),
-                              ("authentication", "STATUS_LOGON_FAILURE", "tester"),
-                              ("access", "STATUS_ACCESS_DENIED", "tester2")}, found)
+        self.assertLessEqual({("authentication", "Success", "tester"),
+                              ("authentication", "Success", "tester2"),
+                              ("authentication", "LogonFailure", "tester"),
+                              ("access", "AccessDenied", "tester2")}, found)
         refused = [line for line in lines if line["event"] == "access"][0]
-        self.assertEqual(refused["command"], "TREE_CONNECT")
+        self.assertEqual(refused["command"], "TreeConnect")
         self.assertIn("staff", refused["path"])
         self.assertEqual(refused["address"].split(":")[0], "127.0.0.1")
         self.assertEqual(os.stat(self.audit).st_mode & 0o777, 0o600)
@@ -269,7 +269,7 @@ class Pac(unittest.TestCase):
 
     def smbclient(self, server, share, cache):
         return run("smbclient", "//localhost/" + share, "-p", str(server.port), "--use-kerberos=required",
-                   "--use-krb5-ccache=" + cache, "-c", "put %s from-alice; ls" % __file__)
+                   "--use-krb5-ccache=" + cache, "-U", "alice@" + REALM, "-c", "put %s from-alice; ls" % __file__)
 
     def test_the_pacs_groups_decide_and_rids_become_ids(self):
         with self.serve() as server:

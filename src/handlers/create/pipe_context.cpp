@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "handlers/audit_trail.hpp"
 #include "handlers/channel.hpp"
 #include "handlers/open_state.hpp"
 #include "handlers/request.hpp"
@@ -33,7 +34,7 @@ rpc::Listing listing_of(Server& server, const ServerSnapshot& snapshot) {
     const std::uint64_t age = now - std::min(now, session.created.ticks);
     const auto& shares = opens[session.id];
     out.sessions.push_back({.user = session.user,
-                            .client = session.peer,
+                            .client = address_of(session.peer),
                             .seconds = static_cast<std::uint32_t>(age / 10'000'000),
                             .shares = {shares.begin(), shares.end()}});
   }
@@ -49,7 +50,7 @@ rpc::PipeContext pipe_context_of(Request& request) {
   context.clock = &request.server.clock();
   context.accounts = request.server.identity().accounts();
   context.caller = credentials.token;
-  context.peer_address = request.channel->facts().peer_address;
+  context.peer_address = address_of(request.channel->facts().peer_address);
   context.session_key = request.session->session_key;
   context.list = [server = &request.server, home = &request.executor()](auto done) {
     server->snapshot([server, home, done = std::move(done)](ServerSnapshot snapshot) mutable {
