@@ -28,13 +28,24 @@ std::string time_text(NtTime time) {
                      ticks % kTicksPerSecond / 10'000);
 }
 
+/// As administrators know it: "STATUS_LOGON_FAILURE".
+std::string status_text(NtStatus status) {
+  std::string text = "STATUS";
+  for (const char c : name_of(status)) {
+    const bool upper = c >= 'A' && c <= 'Z';
+    if (upper) text += '_';
+    text += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string audit_line(const ports::AuditEvent& event) {
   nlohmann::ordered_json line;
   line["time"] = time_text(event.time);
   line["event"] = event.event;
-  line["result"] = name_of(event.result);
+  line["result"] = status_text(event.result);
   const std::pair<const char*, const std::string*> fields[] = {
       {"address", &event.address}, {"user", &event.user},           {"domain", &event.domain},
       {"sid", &event.sid},         {"mechanism", &event.mechanism}, {"session", &event.session},
