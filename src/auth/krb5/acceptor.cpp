@@ -6,6 +6,7 @@
 #include <gssapi/gssapi_krb5.h>
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 
 #include "auth/text.hpp"
@@ -76,6 +77,10 @@ std::string describe(OM_uint32 major, OM_uint32 minor) {
   return text;
 }
 
+// RFC 4120 5.2.6.1 AD-IF-RELEVANT, and the type of an element of it that is a PAC ([MS-PAC] 2.2):
+// ad-type [0] 128, in DER.
+constexpr int kIfRelevant = 1;
+constexpr std::array<std::uint8_t, 6> kPacInside{0xA0, 0x04, 0x02, 0x02, 0x00, 0x80};
 constexpr char kLogonInfo[] = "urn:mspac:logon-info";
 
 class Acceptor final : public Mechanism {
@@ -141,7 +146,7 @@ class Acceptor final : public Mechanism {
  private:
   /// The PAC's logon information. MIT's library verifies the server's signature while it accepts
   /// the ticket, and says so by `authenticated`.
-  static std::expected<std::optional<wire::PacLogonInfo>, std::string> read_pac(gss_name_t client) {
+  std::expected<std::optional<wire::PacLogonInfo>, std::string> read_pac(gss_name_t client) {
     gss_buffer_desc attribute{sizeof kLogonInfo - 1, const_cast<char*>(kLogonInfo)};
     Buffer value;
     Buffer shown;
@@ -151,7 +156,14 @@ class Acceptor final : public Mechanism {
     int more = -1;
     if (GSS_ERROR(gss_get_name_attribute(&minor, client, &attribute, &authenticated, &complete,
                                          value.out(), shown.out(), &more))) {
-      return std::nullopt;
+      // The library keeps quiet about a PAC that it could not verify: is one there?
+      Buffer unverified;
+      if (GSS_ERROR(gsskrb5_extract_authz_data_from_sec_context(&minor, context_, kIfRelevant,
+                                                                unverified.out())) ||
+          std::ranges::search(unverified.view(), kPacInside).empty()) {
+        return std::nullopt;
+      }
+      authenticated = 0;
     }
     if (authenticated == 0) {
       return std::unexpected("carries a PAC whose signature is not the keytab's key's");
