@@ -35,7 +35,7 @@ TEST(AuditLine, ANameThatIsNoTextAndHasQuotesStaysOneLineOfJson) {
   EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
   const auto parsed = nlohmann::json::parse(line);
   EXPECT_EQ(parsed["time"], "2023-11-14T22:13:20.000Z");
-  EXPECT_EQ(parsed["result"], "LogonFailure");
+  EXPECT_EQ(parsed["result"], "STATUS_LOGON_FAILURE");
   EXPECT_EQ(parsed["user"], "ev\"il\n\uFFFDname");
   EXPECT_FALSE(parsed.contains("share"));
 }

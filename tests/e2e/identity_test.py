@@ -149,10 +149,10 @@ class Access(unittest.TestCase):
         time.sleep(0.3)
         lines = self.lines()
         found = {(line["event"], line["result"], line["user"]) for line in lines}
-        self.assertLessEqual({("authentication", "Success", "tester"),
-                              ("authentication", "Success", "tester2"),
-                              ("authentication", "LogonFailure", "tester"),
-                              ("access", "AccessDenied", "tester2")}, found)
+        self.assertLessEqual({("authentication", "STATUS_SUCCESS", "tester"),
+                              ("authentication", "STATUS_SUCCESS", "tester2"),
+                              ("authentication", "STATUS_LOGON_FAILURE", "tester"),
+                              ("access", "STATUS_ACCESS_DENIED", "tester2")}, found)
         refused = [line for line in lines if line["event"] == "access"][0]
         self.assertEqual(refused["command"], "TreeConnect")
         self.assertIn("staff", refused["path"])
