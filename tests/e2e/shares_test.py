@@ -97,7 +97,7 @@ class Shares(unittest.TestCase):
         self.assertEqual(sorted(os.listdir(server.share)), ["desktop.ini", "plain", "secret", "virus.exe"])
 
     def test_a_name_that_does_not_exist_is_told_at_the_start(self):
-        for share in ('force_user = "nobody-of-that-name"', 'valid_users = ["@nobody-of-that-name"]'):
+        for share in ('force_user = "nobody-of-that-name"', 'force_group = "nobody-of-that-name"'):
             server = flotilla.Server(share=share)
             with self.assertRaisesRegex(RuntimeError, "nobody-of-that-name"):
                 server.__enter__()
