@@ -274,6 +274,8 @@ void World::acknowledge(const OpenPtr& open, CacheRights kept) {
   if (at == caches_.end() || !at->second.breaking_to) return;
   const auto rights = static_cast<CacheRights>(at->second.rights & kept);
   at->second.rights = rights;
+  // It drops its reads by itself, so nobody has to tell it what it would have lost next.
+  if ((rights & coherence::kCacheRead) == 0) checker_.cache_gone(at->first);
   at->second.breaking_to.reset();
   ++at->second.acks;
   acknowledged_[at->first] = {now(), rights};
