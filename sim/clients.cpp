@@ -124,6 +124,11 @@ void World::take_cache(const ClientOpen& open, const coherence::Opened& answer, 
     const auto kept = acknowledged_.find(name);
     const bool since = kept != acknowledged_.end() && asked < kept->second.first;
     if (answer.break_in_progress && since) belief.rights = belief.rights & kept->second.second;
+    const auto heard = heard_.find(name);
+    if (answer.break_in_progress && !since && heard != heard_.end() &&
+        asked < heard->second.first) {
+      mind_break(opens_.at(open.id()), belief, heard->second.second);
+    }
   } else if (answer.break_in_progress || belief.breaking_to || belief.acks > 0) {
     // Made out while a break was under way: the client may have heard or said more since.
     belief.rights = belief.rights & answer.rights;
@@ -274,6 +279,8 @@ void World::acknowledge(const OpenPtr& open, CacheRights kept) {
   if (at == caches_.end() || !at->second.breaking_to) return;
   const auto rights = static_cast<CacheRights>(at->second.rights & kept);
   at->second.rights = rights;
+  // It drops its reads by itself, so nobody has to tell it what it would have lost next.
+  if ((rights & coherence::kCacheRead) == 0) checker_.cache_gone(at->first);
   at->second.breaking_to.reset();
   ++at->second.acks;
   acknowledged_[at->first] = {now(), rights};
@@ -298,6 +305,7 @@ void World::hear_break(ClientOpen& open, const coherence::Break& what) {
     say(fmt::format("n{}  {} hears: {}", open.node.raw(), open.client->name(), show(what)));
   }
   // A lease is told through any of its opens, also through one that is being closed.
+  if (what.ack_required) heard_[open.cache_name()] = {now(), what.to};
   const auto at = caches_.find(open.cache_name());
   const auto carrier = std::find_if(opens_.begin(), opens_.end(), [&](const auto& it) {
     return it.second->kind == open.kind && it.second->cache_name() == open.cache_name();
@@ -310,13 +318,17 @@ void World::hear_break(ClientOpen& open, const coherence::Break& what) {
     belief.breaking_to.reset();
     return;
   }
-  if ((what.to & kCacheRead) == 0) belief.rights = belief.rights & ~kCacheRead & 7U;
-  belief.breaking_to = what.to;
+  mind_break(carrier->second, belief, what.to);
+}
+
+void World::mind_break(const OpenPtr& open, CacheBelief& belief, CacheRights to) {
+  if ((to & kCacheRead) == 0) belief.rights = belief.rights & ~kCacheRead & 7U;
+  belief.breaking_to = to;
   const Habits& habits = options_.habits;
   if (!habits.acknowledge || random_.percent(habits.silent_percent)) return;
-  const CacheRights kept = random_.percent(habits.all_percent) ? CacheRights{0} : what.to;
-  later(open.node, random_.between(0us, habits.within),
-        [this, self = carrier->second, kept] { acknowledge(self, kept); });
+  const CacheRights kept = random_.percent(habits.all_percent) ? CacheRights{0} : to;
+  later(open->node, random_.between(0us, habits.within),
+        [this, open, kept] { acknowledge(open, kept); });
 }
 
 void World::hear_revoked(ClientOpen& open, coherence::RevokeReason reason) {

@@ -129,6 +129,8 @@ class World {
   /// False where its node is dead by now: nobody hears it.
   [[nodiscard]] bool answered(const RequestPtr& request, const coherence::Outcome& outcome);
   void opened(const OpenPtr& open, ports::OpenOutcome& result, MonoTime asked);
+  /// Drops R where it goes, and acknowledges by habit.
+  void mind_break(const OpenPtr& open, CacheBelief& belief, coherence::CacheRights to);
   void take_cache(const ClientOpen& open, const coherence::Opened& answer, MonoTime asked);
   void forget(ClientOpen& open);
   [[nodiscard]] bool kept(const ClientOpen& open) const;
@@ -156,6 +158,9 @@ class World {
   std::map<CacheName, CacheBelief> caches_;
   /// What was kept by the last acknowledgment, and when: answers under way tell of the past.
   std::map<CacheName, std::pair<MonoTime, coherence::CacheRights>> acknowledged_;
+  /// What the last break that is to be acknowledged leaves, and when it was heard: an open under
+  /// way then is of a lease that its client knows to be breaking, also where its others have gone.
+  std::map<CacheName, std::pair<MonoTime, coherence::CacheRights>> heard_;
   std::map<std::uint64_t, RequestPtr> requests_;
   std::vector<Io> ios_;
   Checker checker_;

@@ -362,6 +362,7 @@ struct Outbox {
     NodeId to;
     RequestId request;
     Outcome outcome;
+    OpenId opened = {};  ///< of an Opened; FileTable::refresh where it leaves later than this turn
   };
   FileKey key;
   std::optional<KeptFile> keep;  ///< the kept part of the file, where this command changed it

@@ -288,6 +288,25 @@ void FileTable::apply(const Command& command, Outbox& out) {
   if (file.empty()) impl_->files.erase(it);
 }
 
+void FileTable::refresh(const FileKey& key, OpenId open, Opened& answer) const {
+  if (answer.kind == CacheKind::None) return;
+  const FileState* const file = inspect(key);
+  if (file == nullptr) return;
+  const auto it = file->opens.find(open);
+  if (it == file->opens.end()) return;  // its end follows
+  const auto cache = it->second.cached ? file->caches.find(it->second.cache) : file->caches.end();
+  if (cache == file->caches.end()) {
+    // An oplock that has fallen to nothing. The client is told that too, behind this.
+    answer.rights = 0;
+    answer.break_in_progress = false;
+    return;
+  }
+  const CacheRights held = cache->second.rights;
+  answer.rights = static_cast<CacheRights>(answer.rights & held);
+  answer.break_in_progress = cache->second.breaking;
+  if (answer.rights == held && cache->second.version == 2) answer.lease_epoch = cache->second.epoch;
+}
+
 void FileTable::Impl::publish_kept(const FileKey& key, Entry& entry, Outbox& out) {
   if (entry.state.kept.empty() && entry.kept_version == 0) return;
   KeptFile now = kept_file(key, entry.state);

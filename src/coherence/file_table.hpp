@@ -36,6 +36,10 @@ class FileTable {
   /// invariant.
   void apply(const Command& command, Outbox& out);
 
+  /// Takes from an Opened that could not leave with its turn what its cache has lost since. What it
+  /// has gained is left to the answer of the open that gained it.
+  void refresh(const FileKey& key, OpenId open, Opened& answer) const;
+
   /// The earliest deadline of all files, of a break or of a detached open; nothing where none is
   /// outstanding.
   [[nodiscard]] std::optional<MonoTime> next_deadline() const;

@@ -79,7 +79,7 @@ void send(Turn& turn, HeldReply& reply) {
     turn.reply(reply.to, reply.request, std::move(outcome));
   } else {
     decide_durability(file, reply.open);
-    turn.reply(reply.to, reply.request, opened_now(file, it->second));
+    turn.reply(reply.to, reply.request, opened_now(file, it->second), reply.open);
   }
   it->second.answered = true;
   if (!first) return;

@@ -22,8 +22,9 @@ struct Turn {
   std::vector<HeldReply> answers;  ///< made in this turn, `missing` not yet known
 
   /// Answers now, unless nobody wants to know.
-  void reply(NodeId to, RequestId request, Outcome outcome) {
-    if (request.raw() != 0) out.replies.push_back({to, request, std::move(outcome)});
+  /// `opened`  of an Opened, zero else
+  void reply(NodeId to, RequestId request, Outcome outcome, OpenId opened = {}) {
+    if (request.raw() != 0) out.replies.push_back({to, request, std::move(outcome), opened});
   }
   /// Answers when every node with an open knows the restrictions of this turn.
   void reply_when_known(NodeId to, RequestId request, Outcome outcome) {

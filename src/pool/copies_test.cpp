@@ -172,6 +172,23 @@ TEST_F(Copying, ALiveHoldersWordIsWorthMoreThanACopy) {
   EXPECT_EQ(copies(), 0U);
 }
 
+TEST_F(Copying, AReclaimDoesNotOvertakeADetachThatWaitsForIo) {
+  const FileKey key = file_of(k2);
+  const auto held = open(2, key, kept_command(1));
+  auto ticket = held->gate->admit(held->id(), 0, 1, ports::IoGate::Access::Write);
+  ASSERT_TRUE(ticket);
+  const auto detach = submit(held, coherence::Detach{held->id()});
+  const auto back = reclaim(2, held);
+  EXPECT_FALSE(detach->done);
+  EXPECT_FALSE(back->done);
+  ticket->release();
+  pool_.settle();
+  EXPECT_EQ(detach->outcome.status, NtStatus::Success);
+  ASSERT_TRUE(back->done);
+  EXPECT_EQ(back->outcome.status, NtStatus::Success);
+  EXPECT_TRUE(back->gate->admit(back->id(), 0, 1, ports::IoGate::Access::Write));
+}
+
 TEST_F(Copying, DetachedOpensGoOnWithAnOwnerThatComesBack) {
   const FileKey key = file_of(k3);
   const auto held = open(1, key, kept_command(1));

@@ -202,14 +202,18 @@ struct PoolEngine::Impl final : MembershipEvents {
       local.refuse(key, request, NtStatus::DeviceNotReady);
       return request;
     }
+    run_drained(key, request, std::move(body));
+    return request;
+  }
+
+  void run_drained(const FileKey& key, RequestId request, coherence::Body body) {
     if (const auto gate = local.gate_to_drain(key, body)) {
       LocalOpens::drained(gate, body, [this, key, request](const coherence::Body& what) {
         run(LocalCommand{key, request, what});
       });
-      return request;
+      return;
     }
     run(LocalCommand{key, request, std::move(body)});
-    return request;
   }
 
   /// What only gives rights back is taken even from a node that may serve nothing right now.
@@ -378,7 +382,7 @@ RequestId PoolEngine::reclaim(const FileKey& key, coherence::Reclaim command,
     impl_->local.refuse(key, request, NtStatus::DeviceNotReady);
     return request;
   }
-  impl_->run(LocalCommand{key, request, command});
+  impl_->run_drained(key, request, command);
   return request;
 }
 

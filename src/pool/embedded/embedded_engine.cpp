@@ -53,7 +53,7 @@ RequestId EmbeddedEngine::reclaim(const FileKey& key, coherence::Reclaim command
                                   std::move_only_function<void(ports::OpenOutcome)> done) {
   const RequestId request =
       local_.add_reclaim(key, command.open, std::move(events), std::move(done));
-  apply(key, request, command);
+  apply_drained(key, request, command);
   return request;
 }
 
@@ -71,14 +71,18 @@ void EmbeddedEngine::find_kept(
 RequestId EmbeddedEngine::submit(const FileKey& key, coherence::Body body,
                                  ports::Completion completion) {
   const RequestId request = local_.add_command(key, body, std::move(completion));
+  apply_drained(key, request, std::move(body));
+  return request;
+}
+
+void EmbeddedEngine::apply_drained(const FileKey& key, RequestId request, coherence::Body body) {
   if (const auto gate = local_.gate_to_drain(key, body)) {
     LocalOpens::drained(gate, body, [this, key, request](const coherence::Body& what) {
       apply(key, request, what);
     });
-    return request;
+    return;
   }
   apply(key, request, std::move(body));
-  return request;
 }
 
 void EmbeddedEngine::cancel(const FileKey& key, RequestId request) {

@@ -84,6 +84,7 @@ class EmbeddedEngine final : public ports::Engine {
 
   void apply(const FileKey& key, RequestId request, coherence::Body body,
              std::optional<MonoTime> now = {});
+  void apply_drained(const FileKey& key, RequestId request, coherence::Body body);
   static void collect(const FileKey& key, coherence::Outbox& out, const coherence::FileTable& table,
                       Effects& effects);
   void deliver(Effects& effects, std::vector<Orphan>& orphans);

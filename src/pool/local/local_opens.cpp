@@ -80,9 +80,10 @@ RequestId LocalOpens::add_command(const FileKey& key, const coherence::Body& bod
 }
 
 namespace {
-/// Of a Close or a Detach; zero else.
+/// Of a Close, a Detach or a Reclaim; zero else.
 OpenId given_back(const coherence::Body& body) {
   if (const auto* close = std::get_if<coherence::Close>(&body)) return close->open;
+  if (const auto* back = std::get_if<coherence::Reclaim>(&body)) return back->open;
   const auto* detach = std::get_if<coherence::Detach>(&body);
   return detach != nullptr ? detach->open : OpenId{};
 }

@@ -159,6 +159,11 @@ void OwnerMachine::release(const FileKey& key) {
         next.revocations.empty() && next.restrictions.empty()) {
       continue;
     }
+    for (coherence::Outbox::ReplyTo& reply : next.replies) {
+      // What the client has acknowledged since must not come back with an old answer.
+      auto* const opened = std::get_if<coherence::Opened>(&reply.outcome.answer);
+      if (opened != nullptr) table_.refresh(key, reply.opened, *opened);
+    }
     // emit_now puts what still cannot leave at the end; keep the order by taking the rest out.
     std::deque<coherence::Outbox> rest = std::move(at->second.waiting);
     at->second.waiting.clear();
