@@ -8,7 +8,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +36,8 @@ struct Arguments {
   std::string scenario;
   bool write = false;
   std::vector<int> expect;
+  std::string known_file;
+  std::set<std::uint64_t> known;  ///< seeds whose failure is an open defect
 };
 
 std::string command_of(const Arguments& arguments, std::uint64_t seed) {
@@ -56,6 +61,7 @@ bool run_seeds(const Arguments& arguments, std::uint64_t step) {
   std::map<std::string, std::uint64_t> counts;
   const auto started = std::chrono::steady_clock::now();
   std::uint64_t run = 0;
+  std::uint64_t known = 0;
   for (std::uint64_t n = 0; n < arguments.seeds; n += step, ++run) {
     const std::uint64_t seed = arguments.first + n;
     StormOptions options;
@@ -82,6 +88,11 @@ bool run_seeds(const Arguments& arguments, std::uint64_t step) {
       all_expected = all_expected && expected(arguments, it.rule);
     }
     if (!arguments.expect.empty() && all_expected) return true;
+    if (arguments.known.contains(seed)) {
+      fmt::print("known: {}, an open defect\n", arguments.known_file);
+      ++known;
+      continue;
+    }
     if (!arguments.expect.empty()) fmt::print("that was not expected\n");
     fmt::print("replay: {}\n", command_of(arguments, seed));
     return false;
@@ -92,8 +103,24 @@ bool run_seeds(const Arguments& arguments, std::uint64_t step) {
     return false;
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-  fmt::print("{} seeds in {:.1f} s: nothing is wrong\n", run, took.count());
+  fmt::print("{} seeds in {:.1f} s: nothing is wrong", run, took.count());
+  fmt::print("{}\n", known == 0 ? "" : fmt::format(" but {} known", known));
   for (const auto& [name, count] : counts) fmt::print("  {:>12} {}\n", count, name);
+  return true;
+}
+
+/// A seed and what is wrong with it in each line; # begins a comment.
+bool read_known(Arguments& arguments) {
+  std::ifstream file(arguments.known_file);
+  if (!file) {
+    fmt::print("{}: cannot be read\n", arguments.known_file);
+    return false;
+  }
+  for (std::string line; std::getline(file, line);) {
+    if (const std::uint64_t seed = std::strtoull(line.c_str(), nullptr, 10)) {
+      arguments.known.insert(seed);
+    }
+  }
   return true;
 }
 
@@ -139,12 +166,14 @@ int main(int argc, char** argv) {
   app.add_option("--expect", arguments.expect,
                  "succeed only if something is wrong, and all of it with these invariants")
       ->delimiter(',');
+  app.add_option("--known", arguments.known_file, "a file of seeds that fail for an open defect");
   CLI11_PARSE(app, argc, argv);
   log::set_sink([](log::Level, std::string_view) {});
   if (arguments.only != 0) {
     arguments.first = arguments.only;
     arguments.seeds = 1;
   }
+  if (!arguments.known_file.empty() && !read_known(arguments)) return 1;
   if (!arguments.scenario.empty()) {
     return run_scenario(arguments.scenario, arguments.write) ? 0 : 1;
   }
