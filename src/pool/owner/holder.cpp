@@ -51,13 +51,14 @@ HeldCache* Holder::cache_of(HeldFile& file, const HeldOpen& open) {
 }
 
 Inflight Holder::begin(const FileKey& key, coherence::Body body) {
-  Inflight command{key, std::move(body), false, std::nullopt};
+  Inflight command{key, std::move(body), false, std::nullopt, 0};
   const auto file = files_.find(key);
   if (file == files_.end()) return command;
   if (const auto* close = std::get_if<coherence::Close>(&command.body)) {
     if (HeldOpen* open = open_in(file->second, close->open)) open->closing = true;
   } else if (const auto* lock = std::get_if<coherence::Lock>(&command.body)) {
     HeldOpen* open = open_in(file->second, lock->open);
+    if (open != nullptr) command.reclaimed = open->reclaimed;
     if (!lock->unlock || open == nullptr) return command;
     Outcome settled;
     for (const coherence::LockRange& range : lock->ranges) {
@@ -123,6 +124,7 @@ void Holder::reclaimed(const FileKey& key, const coherence::Reclaimed& answer) {
   open.locks = what.locks;
   open.sequences = what.sequences;
   open.closing = false;
+  open.reclaimed = ++reclaimed_count_;
   if (open.kind == CacheKind::None) return;
   HeldCache* cache = cache_of(file, open);
   if (cache == nullptr) {
@@ -165,6 +167,8 @@ void Holder::end(const Inflight& command, const Outcome& outcome) {
     HeldOpen* open = open_in(file->second, lock->open);
     if (!success || open == nullptr) return;
     if (lock->unlock) return remember(*open, lock->sequence);
+    // The Reclaimed that came first has the lock.
+    if (open->reclaimed != command.reclaimed) return;
     open->locks.insert(open->locks.end(), lock->ranges.begin(), lock->ranges.end());
     remember(*open, lock->sequence);
   } else if (const auto* pending = std::get_if<coherence::SetDeletePending>(&command.body)) {

@@ -32,7 +32,8 @@ struct HeldOpen {
   std::uint8_t lease_version = 0;
   std::vector<coherence::LockRange> locks;
   std::vector<coherence::LockSequence> sequences;
-  bool closing = false;  ///< Close is under way: it forbids nobody anything any more
+  bool closing = false;         ///< Close is under way: it forbids nobody anything any more
+  std::uint64_t reclaimed = 0;  ///< the Reclaimed that brought its locks; zero: none
 };
 
 struct HeldFile {
@@ -50,6 +51,7 @@ struct Inflight {
   coherence::Body body;
   bool cancelled = false;
   std::optional<coherence::Outcome> settled;
+  std::uint64_t reclaimed = 0;  ///< of a Lock: of its open, when it left
 };
 
 class Holder {
@@ -80,6 +82,7 @@ class Holder {
   void forget_if_empty(std::map<FileKey, HeldFile>::iterator file);
 
   std::map<FileKey, HeldFile> files_;
+  std::uint64_t reclaimed_count_ = 0;
 };
 
 }  // namespace flotilla::pool
