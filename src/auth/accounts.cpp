@@ -170,6 +170,7 @@ std::optional<Account> LocalAccounts::find(std::string_view text) {
                      .sid = domain_sid(),
                      .type = SidType::Domain};
     }
+    if (same(domain, kBuiltin)) return find(wire::well_known::kUsers.domain());
     return std::nullopt;
   }
   for (const WellKnown& known : kWellKnown) {
