@@ -1,4 +1,6 @@
 // The decoders of compressed data, and that what the encoders write is read back.
+#include <algorithm>
+
 #include "base/check.hpp"
 #include "crypto/compression/codec.hpp"
 #include "crypto/compression/message.hpp"

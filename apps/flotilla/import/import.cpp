@@ -129,7 +129,11 @@ class Importer {
         "# From smb.conf, by `flotilla config import`. `flotilla config check` reads "
         "it.\n\n[server]\n" +
         server_.text() + shares_;
-    std::ranges::stable_sort(out_.remarks, {}, &ImportRemark::line);
+    // In the order of lines, and of their making within one.
+    std::multimap<decltype(ImportRemark::line), ImportRemark> by_line;
+    for (ImportRemark& remark : out_.remarks) by_line.emplace(remark.line, std::move(remark));
+    out_.remarks.clear();
+    for (auto& [line, remark] : by_line) out_.remarks.push_back(std::move(remark));
     return std::move(out_);
   }
 
