@@ -36,6 +36,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(flotilla_options INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow
     -Wno-array-bounds -Wno-restrict -Wno-tsan -Wno-stringop-overread -Wno-dangling-pointer -Wno-free-nonheap-object)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # libstdc++ 12's stable_sort and stable_partition call its own deprecated get_temporary_buffer.
+  target_compile_options(flotilla_options INTERFACE -Wno-deprecated-declarations)
+endif()
 target_include_directories(flotilla_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 
 if(FLOTILLA_TESTS)
