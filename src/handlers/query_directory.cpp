@@ -277,8 +277,9 @@ HandlerTask handle_query_directory(Request& request) {
   scan.room_bytes = query.output_buffer_length;
   scan.open_files = &request.server.open_files();
   scan.now = request.server.clock().wall();
+  // Who has every entry opened and judged does not hold up the others of this shard.
   const bool in_place =
-      target->local && !scan.macos && query.output_buffer_length <= kInlineBytesMax;
+      target->local && !scan.macos && !scan.reader && query.output_buffer_length <= kInlineBytesMax;
   auto call = [scan = std::move(scan)]() mutable { return run(std::move(scan)); };
   Scanned scanned = co_await offload(request.server, request.executor(), in_place, std::move(call));
   // A CLOSE sent right behind may have come in between: what was read is answered all the same.
