@@ -95,34 +95,40 @@ Requester requester_of(Server& server, const session::Session& session, const Sh
 
 namespace {
 
-/// What the file's own descriptor gives, within what the kernel does.
-coherence::AccessMask own_rights(const std::optional<wire::SecurityDescriptor>& own,
-                                 const Requester& who, coherence::AccessMask kernel) {
-  if (!own) return kernel;
-  const coherence::AccessMask given = rights_by(*own, who.sids);
-  if (who.kernel.use_share_owner) return given;
+/// What the file itself says of a user, without its directory.
+struct OwnRights {
+  coherence::AccessMask kernel = 0;  ///< as rights_on has it
+  coherence::AccessMask rights = 0;  ///< by the descriptor, within what the kernel does
+  bool stored = false;               ///< there is a descriptor
+};
+
+Result<OwnRights> judge_own(ports::Backend& backend, const Requester& who, ports::BackendFile& file,
+                            std::string_view path) {
+  const auto kernel = rights_on(backend, who.kernel, file, path);
+  if (!kernel) return fail(kernel.error());
+  const auto own = stored_of(file);
+  if (!own) return fail(own.error());
+  if (!*own) return OwnRights{kernel->maximal, kernel->maximal, false};
+  const coherence::AccessMask given = rights_by(**own, who.sids);
+  if (who.kernel.use_share_owner) return OwnRights{kernel->maximal, given, true};
   constexpr coherence::AccessMask kData = a::kReadData | a::kWriteData | a::kAppendData;
-  return given & (kernel | ~kData);
+  return OwnRights{kernel->maximal, given & (kernel->maximal | ~kData), true};
 }
 
 }  // namespace
 
 Result<Rights> own_rights_for(ports::Backend& backend, const Requester& who,
                               ports::BackendFile& file, std::string_view path) {
-  const auto kernel = rights_on(backend, who.kernel, file, path);
-  if (!kernel) return kernel;
-  const auto own = stored_of(file);
+  const auto own = judge_own(backend, who, file, path);
   if (!own) return fail(own.error());
-  return Rights{own_rights(*own, who, kernel->maximal)};
+  return Rights{own->rights};
 }
 
 Result<Rights> rights_for(ports::Backend& backend, const Requester& who, ports::BackendFile& file,
                           std::string_view path) {
-  const auto kernel = rights_on(backend, who.kernel, file, path);
-  if (!kernel) return kernel;
-  const auto own = stored_of(file);
+  const auto own = judge_own(backend, who, file, path);
   if (!own) return fail(own.error());
-  coherence::AccessMask maximal = own_rights(*own, who, kernel->maximal);
+  coherence::AccessMask maximal = own->rights;
   if (path.empty()) return Rights{maximal};
   const auto parent = backend.locate(who.kernel, parent_of(path));
   if (!parent) return Rights{maximal};
@@ -130,11 +136,11 @@ Result<Rights> rights_for(ports::Backend& backend, const Requester& who, ports::
   if (!above) return fail(above.error());
   if (*above) {
     const coherence::AccessMask there = rights_by(**above, who.sids);
-    if (!*own) maximal &= ~a::kDelete;
+    if (!own->stored) maximal &= ~a::kDelete;
     if ((there & a::kDeleteChild) != 0) maximal |= a::kDelete;
     if ((there & a::kListDirectory) != 0) maximal |= a::kReadAttributes;
-  } else if (*own) {
-    maximal |= kernel->maximal & (a::kDelete | a::kReadAttributes);
+  } else if (own->stored) {
+    maximal |= own->kernel & (a::kDelete | a::kReadAttributes);
   }
   return Rights{maximal};
 }

@@ -14,6 +14,15 @@
 
 namespace flotilla::handlers {
 
+namespace {
+
+/// As whom the file system is asked at the end of an open of a file.
+ports::Credentials closer_of(const session::Session& session, session::Open& open) {
+  return kernel_credentials(session, *state_of(open).share);
+}
+
+}  // namespace
+
 void release_open(Server& server, session::Open& open) {
   open.closing = true;
   server.opens_count.fetch_sub(1, std::memory_order_relaxed);
@@ -57,11 +66,11 @@ runtime::Task<void> end_open(Server& server, runtime::Executor& executor,
   state.enumeration.reset();
   if (std::exchange(state.changed_data, false) && listings_cached(server)) {
     // Whoever closes it, here or on another node, does not know of it.
-    EntryChange change{state.share, open->path, kernel_credentials(*session, *state.share),
-                       open->client_guid, parent_key_of(state.cache_asked)};
+    EntryChange change{state.share, open->path, closer_of(*session, *open), open->client_guid,
+                       parent_key_of(state.cache_asked)};
     co_await tell_parent(server, executor, std::move(change));
   }
-  co_await server.durable().detach(open, kernel_credentials(*session, *state.share), executor);
+  co_await server.durable().detach(open, closer_of(*session, *open), executor);
 }
 
 runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const Share& share,
@@ -124,13 +133,11 @@ runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
     if (open->delete_on_close || state_of(*open).asked_deletion) {
       deleter = {open->client_guid, parent_key};
     }
-    co_await give_back(server, executor, *state_of(*open).share,
-                       kernel_credentials(*session, *state_of(*open).share), open->key,
-                       open->open_id, open->directory, deleter);
+    co_await give_back(server, executor, *state_of(*open).share, closer_of(*session, *open),
+                       open->key, open->open_id, open->directory, deleter);
     if (shows && listings_cached(server)) {
-      EntryChange change{state_of(*open).share, open->path,
-                         kernel_credentials(*session, *state_of(*open).share), open->client_guid,
-                         parent_key};
+      EntryChange change{state_of(*open).share, open->path, closer_of(*session, *open),
+                         open->client_guid, parent_key};
       co_await tell_parent(server, executor, std::move(change));
     }
     // The wish took effect with this close, though others may still have the directory open.
@@ -139,9 +146,8 @@ runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
     }
   }
   if (hold) {
-    co_await give_back(server, executor, *state_of(*open).share,
-                       kernel_credentials(*session, *state_of(*open).share), hold->key, hold->open,
-                       false);
+    co_await give_back(server, executor, *state_of(*open).share, closer_of(*session, *open),
+                       hold->key, hold->open, false);
   }
 }
 
@@ -161,7 +167,7 @@ HandlerTask handle_close(Request& request) {
     const bool local = state_of(*open).share->backend->local();
     ports::BasicChange change;
     if (stamps) change.written = request.server.clock().wall();
-    auto call = [file, change, who = kernel_credentials(*request.session, *state_of(*open).share)] {
+    auto call = [file, change, who = closer_of(*request.session, *open)] {
       if (change.written.ticks != 0) (void)file->set_basic(who, change);
       return file->facts();
     };

@@ -1,0 +1,114 @@
+#include "handlers/create/create_locate.hpp"
+
+#include "handlers/engine_call.hpp"
+
+namespace flotilla::handlers {
+
+namespace {
+
+namespace o = wire::create_options;
+
+Result<Located> look_at(ports::Backend& backend, const Requester& who,
+                        std::shared_ptr<ports::BackendFile> file) {
+  Located out;
+  out.file = std::move(file);
+  const auto facts = out.file->facts();
+  if (!facts) return fail(facts.error());
+  out.facts = *facts;
+  const auto rights = rights_for(backend, who, *out.file, out.file->located_path());
+  if (!rights) return fail(rights.error());
+  out.rights = *rights;
+  return out;
+}
+
+/// The stream of a file that was looked at; its rights are the file's.
+Result<Located> look_at_stream(const Requester& who, Located base, const std::string& name,
+                               bool create) {
+  auto stream = base.file->open_stream(who.kernel, name, create);
+  if (!stream) return fail(stream.error());
+  base.file = *std::move(stream);
+  const auto facts = base.file->facts();
+  if (!facts) return fail(facts.error());
+  base.facts = *facts;
+  return base;
+}
+
+/// Makes the file at `path` with the rights that are its due.
+Result<Located> make_at(ports::Backend& backend, const Requester& who, const std::string& path,
+                        bool directory, std::uint32_t attributes, const CreateAsks& asks,
+                        bool compressible) {
+  const auto security = security_of_new(backend, who, path, directory, asks.security);
+  if (!security) return fail(security.error());
+  auto made = backend.create(who.kernel, path, directory, attributes);
+  if (!made) return fail(made.error());
+  if (*security) {
+    Bytes bytes;
+    (*security)->encode(bytes);
+    const Status stored = (*made)->store_security(bytes);
+    if (!stored && stored.error() != NtStatus::NotSupported) {
+      (void)backend.remove(who.kernel, (*made)->located_path(), (*made)->key(), directory);
+      return fail(stored.error());
+    }
+  }
+  if (asks.posix_mode) {
+    const Status set = (*made)->set_mode(who.kernel, *asks.posix_mode);
+    if (!set && set.error() != NtStatus::NotSupported) return fail(set.error());
+  }
+  auto file = look_at(backend, who, *std::move(made));
+  if (file && !compressible && (file->facts.attributes & wire::file_attribute::kCompressed) != 0) {
+    (void)file->file->set_compressed(false);  // the directory's wish, not the maker's
+    return look_at(backend, who, std::move(file->file));
+  }
+  return file;
+}
+
+}  // namespace
+
+runtime::Task<Result<Located>> locate(Request& request, const Making& making) {
+  std::shared_ptr<ports::Backend> backend = making.backend;
+  Requester who = requester_of(request.server, *request.session, *making.share);
+  const bool local = backend->local();
+  auto call = [backend, name = making.name, who]() -> Result<Located> {
+    auto found = backend->locate(who.kernel, name.path);
+    if (!found) return fail(found.error());
+    auto base = look_at(*backend, who, *std::move(found));
+    if (!base || name.stream.empty()) return base;
+    return look_at_stream(who, std::move(*base), name.stream, false);
+  };
+  co_return co_await offload(request.server, request.executor(), local, std::move(call));
+}
+
+runtime::Task<Result<Located>> make_file(Request& request, const Making& making) {
+  std::shared_ptr<ports::Backend> backend = making.backend;
+  Requester who = requester_of(request.server, *request.session, *making.share);
+  const bool directory = (making.body.create_options & o::kDirectoryFile) != 0;
+  const std::uint32_t attributes = initial_attributes(making.body.file_attributes, directory);
+  const bool local = backend->local();
+  const bool compressible = (making.body.create_options & o::kNoCompression) == 0;
+  auto call = [backend, name = making.name, who, directory, attributes, compressible,
+               asks = making.asks]() -> Result<Located> {
+    if (name.stream.empty()) {
+      return make_at(*backend, who, name.path, directory, attributes, asks, compressible);
+    }
+    auto found = backend->locate(who.kernel, name.path);
+    if (!found && found.error() != NtStatus::ObjectNameNotFound) return fail(found.error());
+    if (!found) {
+      auto base = make_at(*backend, who, name.path, false, attributes, asks, compressible);
+      if (!base) return base;
+      const std::shared_ptr<ports::BackendFile> file = base->file;
+      auto stream = look_at_stream(who, std::move(*base), name.stream, true);
+      if (!stream) {
+        (void)backend->remove(who.kernel, file->located_path(), file->key(), false);
+      }
+      return stream;
+    }
+    auto base = look_at(*backend, who, *std::move(found));
+    if (!base) return base;
+    // A new stream is a change of what is there.
+    if ((base->rights.maximal & wire::access::kWriteData) == 0) return fail(NtStatus::AccessDenied);
+    return look_at_stream(who, std::move(*base), name.stream, true);
+  };
+  co_return co_await offload(request.server, request.executor(), local, std::move(call));
+}
+
+}  // namespace flotilla::handlers
