@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <limits>
 #include <mutex>
 #include <thread>
 
@@ -27,6 +28,12 @@ class ManualExecutor final : public Executor {
   std::size_t run_ready();
   /// Moves time on by `step`, stopping at every deadline on the way; runs what becomes ready.
   void advance(std::chrono::nanoseconds step);
+  /// Destroys what waits for its time, without running it: it may hold what must die earlier than
+  /// this.
+  void drop_timers() {
+    while (timers_.pop_due(MonoTime{std::numeric_limits<std::int64_t>::max()})) {
+    }
+  }
   [[nodiscard]] std::size_t timer_count() const noexcept { return timers_.count(); }
   [[nodiscard]] std::optional<MonoTime> next_due() const { return timers_.next_due(); }
 

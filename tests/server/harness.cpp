@@ -118,7 +118,10 @@ TestNode::TestNode(TestNodeOptions options) {
   server = std::make_unique<handlers::Server>(std::move(parts));
 }
 
-TestNode::~TestNode() { run(); }
+TestNode::~TestNode() {
+  run();
+  for (runtime::ManualExecutor& shard : shards) shard.drop_timers();  // channels among them
+}
 
 void TestNode::run() {
   for (bool busy = true; busy;) {
