@@ -303,6 +303,8 @@ void read_root(const toml::table& root, AppConfig& config, TomlErrors& errors) {
     if (const toml::table* const rpc = found->as_table()) {
       TomlTable section(*rpc, "[rpc]", errors);
       section.text("forward", config.server.rpc_forward);
+      section.number("rpc_node", config.rpc_node, 1, 65535);
+      section.flag("all_pipes", config.rpc_all_pipes);
       section.finish();
     } else {
       table.bad(*found, "rpc", "a table: [rpc]");
@@ -386,6 +388,12 @@ std::expected<void, Message> check(const AppConfig& config) {
   }
   if (config.server.shares.empty()) {
     return std::unexpected("nothing to serve: give --share NAME=DIR or a [[share]]");
+  }
+  if (config.rpc_node != 0 && !config.pool) {
+    return std::unexpected("[rpc] rpc_node names a node of a pool; there is no [pool]");
+  }
+  if (config.rpc_all_pipes && config.rpc_node == 0) {
+    return std::unexpected("[rpc] all_pipes: expected rpc_node, the node that they go to");
   }
   const auto& domains = config.server.domains;
   for (std::size_t i = 0; i < domains.size(); ++i) {

@@ -41,6 +41,8 @@ struct AppConfig {
   bool allow_anonymous = false;
   log::Level log_level = log::Level::Info;
   std::optional<PoolConfig> pool;
+  std::uint32_t rpc_node = 0;  ///< of the pool, serves the pipes of all; 0: each node its own
+  bool rpc_all_pipes = false;  ///< also those that every node could serve
 };
 
 /// A sentence for a person: file, line, what was expected, what came.

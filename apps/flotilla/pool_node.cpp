@@ -14,6 +14,7 @@
 
 #include "flotilla/pool_asking.hpp"
 #include "flotilla/pool_marks_relay.hpp"
+#include "flotilla/pool_pipes.hpp"
 #include "flotilla/pool_services.hpp"
 #include "pool/corosync/corosync_membership.hpp"
 
@@ -127,6 +128,7 @@ struct PoolNode::Impl {
   std::unique_ptr<PoolServices> services;  ///< set before the engine starts
   std::unique_ptr<PoolMarksRelay> marks;   ///< as services
   std::unique_ptr<PoolAsking> asking;      ///< as services
+  std::shared_ptr<rpc::PipeRelay> pipes;   ///< as services; null: no rpc_node
   std::atomic<front::Front*> front{nullptr};
   std::atomic<bool> leaving{false};
   std::atomic<int> announcements_left{0};
@@ -139,6 +141,7 @@ void PoolNode::Impl::on_view(const pool::View& view) {
   placement.set(view);
   if (services) services->on_view(view);
   if (marks) marks->on_view(view);
+  if (pipes) tell_members(*pipes, view);
   std::string members;
   for (const pool::Member& member : view.members) {
     members += fmt::format("{}{}", members.empty() ? "" : ",", member.id.node.raw());
@@ -168,6 +171,7 @@ void PoolNode::Impl::on_view(const pool::View& view) {
 void PoolNode::Impl::on_lost() {
   log::warn("pool: no quorum; this node serves nothing until it has one");
   placement.set({});
+  if (pipes) pipes->on_members({});
   if (front::Front* const clients = front.load()) clients->set_serving(false);
   if (auto dropped = address.drop(); !dropped) log::error("pool: {}", dropped.error());
 }
@@ -256,6 +260,18 @@ void PoolNode::serve(handlers::Server& server) {
   impl_->asking = std::make_unique<PoolAsking>(server, *impl_->engine, self());
 }
 
+void PoolNode::relay_pipes(handlers::Server& server, runtime::ShardGroup& shards,
+                           std::shared_ptr<rpc::PipeForwarder> local, PipeTarget target) {
+  if (target.node == self() && !local && !target.all_pipes) {
+    log::warn("[rpc] rpc_node is this node, but forward is not set: it serves no others' pipes");
+  }
+  impl_->pipes = make_pool_pipes(server, *impl_->engine, shards,
+                                 {.self = self(),
+                                  .server = target.node,
+                                  .all_pipes = target.all_pipes,
+                                  .local = std::move(local)});
+}
+
 std::expected<void, Message> PoolNode::start(front::Front& front) {
   impl_->front = &front;
   front.set_serving(false);
@@ -274,6 +290,7 @@ void PoolNode::leave() {
 }
 
 void PoolNode::stop() {
+  if (impl_->pipes) impl_->pipes->stop();
   impl_->engine->stop();
   impl_->keeper = {};
   impl_->front = nullptr;

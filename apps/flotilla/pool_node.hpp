@@ -11,6 +11,8 @@
 #include "front/front.hpp"
 #include "handlers/server.hpp"
 #include "pool/pool_engine.hpp"
+#include "rpc/forward.hpp"
+#include "runtime/shard_group.hpp"
 
 namespace flotilla::app {
 
@@ -33,6 +35,14 @@ class PoolNode {
   /// Connects clients' notifications and sessions with those of the other nodes; before start().
   /// `server` outlives stop().
   void serve(handlers::Server& server);
+  /// Pipes of all nodes go to `target`, which serves them with `local` (null: nothing) on `shards`;
+  /// before start(). All three outlive stop().
+  struct PipeTarget {
+    NodeId node;
+    bool all_pipes = false;
+  };
+  void relay_pipes(handlers::Server& server, runtime::ShardGroup& shards,
+                   std::shared_ptr<rpc::PipeForwarder> local, PipeTarget target);
   /// Joins; from now on views reach `front`, which is told not to serve until the first quorate
   /// one.
   [[nodiscard]] std::expected<void, Message> start(front::Front& front);

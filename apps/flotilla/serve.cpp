@@ -206,9 +206,11 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
                            .shares = std::move(*shares),
                            .interfaces = &network_interfaces,
                            .audit = std::move(audit)});
+  std::shared_ptr<rpc::PipeForwarder> forwarder;
   if (!config.server.rpc_forward.empty()) {
-    server.set_forwarder(rpc::make_local_forwarder(config.server.rpc_forward));
+    forwarder = rpc::make_local_forwarder(config.server.rpc_forward);
   }
+  server.set_forwarder(forwarder);
   handlers::remove_orphans(server);
 
   front::LocalPlacement local;
@@ -222,6 +224,10 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
   if (pool) {
     pool->prepare(options);
     pool->serve(server);
+    if (config.rpc_node != 0) {
+      pool->relay_pipes(server, shards, std::move(forwarder),
+                        {NodeId{config.rpc_node}, config.rpc_all_pipes});
+    }
   }
   front::Front front(std::move(options), config.server, shards, server, server.identity(), *clock,
                      *entropy, pool ? pool->placement() : local);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "rpc/pipe_server.hpp"
 #include "runtime/executor.hpp"
@@ -23,6 +24,8 @@ class PipeForwarder {
   ///         InsufficientResources  kForwardedMax pipes are open
   virtual void open(const std::string& name, PipeContext context, runtime::Executor& executor,
                     ReplySink sink, Opened done) = 0;
+  /// True: `name` goes here even where this server could serve it itself.
+  [[nodiscard]] virtual bool takes(std::string_view) const noexcept { return false; }
 };
 
 inline constexpr std::size_t kForwardedMax = 512;

@@ -4,7 +4,6 @@ guesses, pipes of Samba's own server, and Kerberos tickets with a PAC that impac
 import glob
 import json
 import os
-import select
 import shutil
 import struct
 import subprocess
@@ -15,10 +14,10 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import flotilla  # noqa: E402
+import samba  # noqa: E402
 
 ADDRESS_445 = "127.0.78.%d" % (os.getpid() % 250 + 1)  # net and smbcacls know no other port
 LOGIN = "%s%%%s" % (flotilla.USER, flotilla.PASSWORD)
-DCERPCD = "/usr/libexec/samba/samba-dcerpcd"
 TICKETER = (glob.glob("/usr/share/doc/python3-impacket/examples/ticketer.py") + [None])[0]
 REALM = "AD.FLOTILLA.TEST"
 DOMAIN_SID = "S-1-5-21-11-22-33"
@@ -182,40 +181,19 @@ class Access(unittest.TestCase):
         self.assertNotEqual(status, 0, output)
 
 
-@unittest.skipUnless(os.path.exists(DCERPCD) and os.geteuid() == 0, "samba-dcerpcd is not installed, or not root")
+@unittest.skipUnless(os.path.exists(samba.DCERPCD) and os.geteuid() == 0, "samba-dcerpcd is not installed, or not root")
 class Forwarded(unittest.TestCase):
     def test_spoolss_is_sambas(self):
         place = tempfile.mkdtemp(prefix="flotilla-rpc-", dir="/var/tmp")
-        conf = os.path.join(place, "smb.conf")
-        with open(conf, "w", encoding="utf-8") as f:
-            f.write("[global]\nserver role = standalone server\nload printers = no\nprinting = bsd\n"
-                    "printcap name = /dev/null\nrpc start on demand helpers = no\nlog file = %s/log\n" % place)
-            for key in ("private dir", "lock directory", "state directory", "cache directory", "pid directory",
-                        "ncalrpc dir"):
-                folder = os.path.join(place, key.split()[0])
-                os.makedirs(folder, exist_ok=True)
-                f.write("%s = %s\n" % (key, folder))
-        reading, ready = os.pipe()
-        with open(os.path.join(place, "out"), "wb") as out:
-            daemon = subprocess.Popen([DCERPCD, "-F", "-s", conf, "--libexec-rpcds", "--ready-signal-fd=%d" % ready],
-                                      stdin=subprocess.DEVNULL, stdout=out, stderr=out, pass_fds=[ready])
-        os.close(ready)
-        try:
-            self.assertTrue(select.select([reading], [], [], 60)[0] and os.read(reading, 1), "samba-dcerpcd is not ready")
-            with flotilla.Server(config='[rpc]\nforward = "%s/ncalrpc"\n' % place) as server:
-                def ask(command):
-                    return run("rpcclient", "-p", str(server.port), "-U", LOGIN, "-c", command, "ncacn_np:127.0.0.1")
-                status, output = ask("enumprinters")
-                self.assertEqual(status, 0, output)
-                self.assertIn("No printers returned", output)
-                # What this server has is its own.
-                self.assertIn("FLOTILLA", ask("srvinfo")[1])
-                self.assertNotEqual(ask("dfsexist")[0], 127)
-        finally:
-            os.close(reading)
-            daemon.terminate()
-            daemon.wait(30)
-            shutil.rmtree(place, ignore_errors=True)
+        self.addCleanup(shutil.rmtree, place, True)
+        with samba.Dcerpcd(place), flotilla.Server(config='[rpc]\nforward = "%s/ncalrpc"\n' % place) as server:
+            def ask(command):
+                return run("rpcclient", "-p", str(server.port), "-U", LOGIN, "-c", command, "ncacn_np:127.0.0.1")
+            status, output = ask("enumprinters")
+            self.assertEqual(status, 0, output)
+            self.assertIn("No printers returned", output)
+            # What this server has is its own.
+            self.assertIn("FLOTILLA", ask("srvinfo")[1])
 
 
 @unittest.skipUnless(TICKETER, "impacket's ticketer.py is not installed")

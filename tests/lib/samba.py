@@ -1,5 +1,6 @@
 """A private smbd on loopback, for tests that compare it with Flotilla or move files between the two. Needs root."""
 import os
+import select
 import shutil
 import signal
 import socket
@@ -93,3 +94,44 @@ class Smbd:
                 self.process.kill()
                 self.process.wait()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+DCERPCD = "/usr/libexec/samba/samba-dcerpcd"
+
+
+class Dcerpcd:
+    """A private samba-dcerpcd; the pipes' sockets are below `place`/ncalrpc. Needs root."""
+
+    def __init__(self, place, prefix=(), seen_as=None):
+        """`prefix`: a command that runs it elsewhere, where `place` is called `seen_as`."""
+        self.place, self.prefix, self.seen_as = place, list(prefix), seen_as or place
+        self.process = None
+
+    def __enter__(self):
+        os.makedirs(self.place, exist_ok=True)
+        with open(os.path.join(self.place, "smb.conf"), "w", encoding="utf-8") as f:
+            f.write("[global]\nserver role = standalone server\nload printers = no\nprinting = bsd\n"
+                    "printcap name = /dev/null\nrpc start on demand helpers = no\nlog file = %s/log\n" % self.seen_as)
+            for key in ("private dir", "lock directory", "state directory", "cache directory", "pid directory",
+                        "ncalrpc dir"):
+                os.makedirs(os.path.join(self.place, key.split()[0]), exist_ok=True)
+                f.write("%s = %s/%s\n" % (key, self.seen_as, key.split()[0]))
+        reading, ready = os.pipe()
+        with open(os.path.join(self.place, "out"), "wb") as out:
+            self.process = subprocess.Popen(
+                self.prefix + [DCERPCD, "-F", "-s", self.seen_as + "/smb.conf", "--libexec-rpcds",
+                               "--ready-signal-fd=%d" % ready],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, pass_fds=[ready])
+        os.close(ready)
+        try:
+            if not select.select([reading], [], [], 60)[0] or not os.read(reading, 1):
+                self.__exit__()
+                with open(os.path.join(self.place, "out"), encoding="utf-8", errors="replace") as f:
+                    raise RuntimeError("samba-dcerpcd is not ready: " + f.read()[-2000:])
+        finally:
+            os.close(reading)
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(30)

@@ -383,8 +383,11 @@ HandlerTask open_pipe(Request& request, const wire::CreateRequest& body) {
   making.share = &share_of(*request.tree);
   auto name = wire::utf8_of(body.name);
   if (!name) co_return NtStatus::ObjectNameNotFound;
-  auto pipe = Pipe::open(*name, pipe_context_of(request));
   rpc::PipeForwarder* const forwarder = request.server.forwarder();
+  Result<std::unique_ptr<Pipe>> pipe = fail(NtStatus::ObjectNameNotFound);
+  if (forwarder == nullptr || !forwarder->takes(*name)) {
+    pipe = Pipe::open(*name, pipe_context_of(request));
+  }
   if (!pipe && pipe.error() == NtStatus::ObjectNameNotFound && forwarder != nullptr) {
     const auto opened =
         Pipe::forward(*name, pipe_context_of(request), *forwarder, request.executor());

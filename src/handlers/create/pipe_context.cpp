@@ -43,22 +43,27 @@ rpc::Listing listing_of(Server& server, const ServerSnapshot& snapshot) {
 
 }  // namespace
 
-rpc::PipeContext pipe_context_of(Request& request) {
-  const auto& credentials = static_cast<const SessionCredentials&>(*request.session->credentials);
+rpc::PipeContext pipe_context_of(Server& server, runtime::Executor& home) {
   rpc::PipeContext context;
-  context.config = &request.server.config();
-  context.clock = &request.server.clock();
-  context.accounts = request.server.identity().accounts();
-  context.caller = credentials.token;
-  context.peer_address = address_of(request.channel->facts().peer_address);
-  context.session_key = request.session->session_key;
-  context.list = [server = &request.server, home = &request.executor()](auto done) {
+  context.config = &server.config();
+  context.clock = &server.clock();
+  context.accounts = server.identity().accounts();
+  context.list = [server = &server, home = &home](auto done) {
     server->snapshot([server, home, done = std::move(done)](ServerSnapshot snapshot) mutable {
       home->post([server, snapshot = std::move(snapshot), done = std::move(done)]() mutable {
         done(listing_of(*server, snapshot));
       });
     });
   };
+  return context;
+}
+
+rpc::PipeContext pipe_context_of(Request& request) {
+  const auto& credentials = static_cast<const SessionCredentials&>(*request.session->credentials);
+  rpc::PipeContext context = pipe_context_of(request.server, request.executor());
+  context.caller = credentials.token;
+  context.peer_address = address_of(request.channel->facts().peer_address);
+  context.session_key = request.session->session_key;
   return context;
 }
 
