@@ -234,7 +234,7 @@ void World::carry_out(const OpenPtr& open, std::uint64_t offset, bool write, int
                   });
   }
   report_.count(write ? "writes" : "reads");
-  const Io io{open->key, open->id(), {offset, kIoBytes, write}, ++next_serial_};
+  const Io io{open->key, open->id(), {offset, kIoBytes, write}, ++next_serial_, open->node};
   if (tracing()) {
     say(fmt::format("n{}  {} {}s {} at {}", open->node.raw(), open->client->name(),
                     write ? "write" : "read", show(open->key), offset));

@@ -60,6 +60,7 @@ struct Io {
   OpenId open;
   coherence::LockRange range;  ///< exclusive: a write
   std::uint64_t serial = 0;
+  NodeId node;
 };
 
 }  // namespace flotilla::sim

@@ -140,6 +140,10 @@ void World::reclaimed(const OpenPtr& open, const OpenPtr& lost, const coherence:
   if (opens_.contains(lost->id())) {
     return wrong(Rule::Kept, fmt::format("open {} is reclaimed twice", show(lost->id())));
   }
+  if (open->gone) {
+    return wrong(Rule::Kept,
+                 fmt::format("open {} is taken away before it is reclaimed", show(lost->id())));
+  }
   open->granted = true;
   open->kind = answer.what.open.cache.kind;
   open->gate = std::move(result.gate);

@@ -3,11 +3,18 @@
 #include <fmt/core.h>
 
 #include "base/nt_status.hpp"
+#include "coherence/file_table.hpp"
 #include "pool/owner/message.hpp"
 
 namespace flotilla::sim {
 
 using namespace coherence;
+
+namespace {
+std::uint64_t version_in_epoch(std::uint64_t version) {
+  return version & ((std::uint64_t{1} << kVersionsOfEpochBits) - 1);
+}
+}  // namespace
 
 std::string show(const FileKey& key) {
   const std::string name = fmt::format("file {}", key.inode - 100);
@@ -37,7 +44,7 @@ std::string show(const LockRange& range) {
 }
 
 std::string show(const Restrictions& what) {
-  std::string text = fmt::format("version {}", what.version);
+  std::string text = fmt::format("version {}", version_in_epoch(what.version));
   for (const HeldLock& lock : what.locks) {
     text += fmt::format(", {} of {}", show(lock.range), show(lock.open));
   }
@@ -137,7 +144,7 @@ struct ShowBody {
   }
   std::string operator()(const Modify& it) const { return "modify through " + show(it.open); }
   std::string operator()(const RestrictionsKnown& it) const {
-    return fmt::format("knows restrictions of version {}", it.version);
+    return fmt::format("knows restrictions of version {}", version_in_epoch(it.version));
   }
   std::string operator()(const AssertOpen& it) const {
     return fmt::format("asserts {}, caching {}, {} locks", show(it.open.open), show_rights(it.held),

@@ -110,6 +110,9 @@ void World::crash(NodeId id, bool clean) {
   if (!node.up) return;
   report_.count(clean ? "processes ended" : "hosts lost");
   if (tracing()) say(fmt::format("n{}  {}", id.raw(), clean ? "ends" : "is lost"));
+  // A process has ended, for corosync, when the kernel closes its socket; the kernel does so when
+  // the last of its threads has left its system call. So this is the time after its I/O.
+  if (clean) std::erase_if(ios_, [id](const Io& it) { return it.node == id; });
   network_.crashed(id);
   group_.crashed(id, clean);
   node.up = false;

@@ -288,6 +288,12 @@ void FileTable::apply(const Command& command, Outbox& out) {
   if (file.empty()) impl_->files.erase(it);
 }
 
+void FileTable::begin_epoch(Epoch epoch) {
+  const std::uint64_t first = epoch.raw() << kVersionsOfEpochBits;
+  impl_->version_counter = std::max(impl_->version_counter, first);
+  impl_->kept_counter = std::max(impl_->kept_counter, first);
+}
+
 void FileTable::refresh(const FileKey& key, OpenId open, Opened& answer) const {
   if (answer.kind == CacheKind::None) return;
   const FileState* const file = inspect(key);

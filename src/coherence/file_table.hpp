@@ -23,6 +23,9 @@ struct Limits {
 struct FileState;
 struct HandedFile;
 
+/// The lower bits of a version count in one epoch.
+inline constexpr unsigned kVersionsOfEpochBits = 35;
+
 /// All files whose state one node decides (in the pool: a partition of the files it owns).
 class FileTable {
  public:
@@ -39,6 +42,11 @@ class FileTable {
   /// Takes from an Opened that could not leave with its turn what its cache has lost since. What it
   /// has gained is left to the answer of the open that gained it.
   void refresh(const FileKey& key, OpenId open, Opened& answer) const;
+
+  /// Versions that are given from now on are larger than any that a table has given in an earlier
+  /// epoch (each may give 2^kVersionsOfEpochBits): whoever remembers those of a former owner takes
+  /// them for old.
+  void begin_epoch(Epoch epoch);
 
   /// The earliest deadline of all files, of a break or of a detached open; nothing where none is
   /// outstanding.

@@ -1,5 +1,6 @@
 #include "pool/local/local_opens.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace flotilla::pool {
@@ -205,7 +206,15 @@ void LocalOpens::deliver(Lane& lane, const FileKey& key, DeliverRevoke& effect) 
   {
     const std::lock_guard lock(lane.mutex);
     const auto at = lane.opens.find(effect.open);
-    if (at != lane.opens.end()) {
+    // Whoever has come back for it here, and is not answered yet, has nothing to lose: this is
+    // about what was here before.
+    const auto back = std::find_if(lane.requests.begin(), lane.requests.end(), [&](const auto& it) {
+      return it.second.reclaims && it.second.open == effect.open;
+    });
+    if (back != lane.requests.end()) {
+      back->second.new_here = true;
+      if (at != lane.opens.end()) gate = at->second.gate;
+    } else if (at != lane.opens.end()) {
       events = at->second.events;
       gate = forget_open(lane, effect.open);
     }

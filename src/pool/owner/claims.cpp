@@ -218,6 +218,7 @@ void OwnerMachine::receive_body(NodeId, BounceMessage& message) {
       coherence::Outcome outcome{NtStatus::Cancelled, {}};
       holder_.end(at->second, outcome);
       inflight_.erase(at);
+      answered(message.key);
       effect(message.key, DeliverReply{message.request, std::move(outcome)});
       return;
     }

@@ -88,7 +88,12 @@ Inflight Holder::begin(const FileKey& key, coherence::Body body) {
 void Holder::opened(const FileKey& key, const coherence::Open& command,
                     const coherence::Opened& answer) {
   HeldFile& file = files_[key];
-  if (file.opens.empty()) file.path = command.path;
+  // The answer was made out before what the owner has told since.
+  if (file.opens.empty() && !file.told) {
+    file.path = command.path;
+    file.delete_pending = false;
+  }
+  file.told = false;
   HeldOpen& open = file.opens[command.open];
   open.command = command;
   open.kind = answer.kind;
@@ -115,8 +120,12 @@ void Holder::opened(const FileKey& key, const coherence::Open& command,
 void Holder::reclaimed(const FileKey& key, const coherence::Reclaimed& answer) {
   const coherence::KeptOpen& what = answer.what;
   HeldFile& file = files_[key];
-  file.path = what.open.path;
-  file.delete_pending = answer.delete_pending;
+  if (file.opens.empty() && !file.told) {
+    file.path = what.open.path;
+    file.delete_pending = answer.delete_pending;
+  }
+  file.told = false;
+  file.detached.erase(what.open.open);
   HeldOpen& open = file.opens[what.open.open];
   open.command = what.open;
   open.kind = what.open.cache.kind;
@@ -162,6 +171,7 @@ void Holder::end(const Inflight& command, const Outcome& outcome) {
       file->second.unlinking = close->open;
       file->second.path = closed->path;
     }
+    file->second.detached.erase(close->open);
     forget(file, close->open);
   } else if (const auto* lock = std::get_if<coherence::Lock>(&command.body)) {
     HeldOpen* open = open_in(file->second, lock->open);
@@ -171,15 +181,15 @@ void Holder::end(const Inflight& command, const Outcome& outcome) {
     if (open->reclaimed != command.reclaimed) return;
     open->locks.insert(open->locks.end(), lock->ranges.begin(), lock->ranges.end());
     remember(*open, lock->sequence);
-  } else if (const auto* pending = std::get_if<coherence::SetDeletePending>(&command.body)) {
-    if (success) file->second.delete_pending = pending->pending;
   } else if (const auto* detach = std::get_if<coherence::Detach>(&command.body)) {
-    if (success) forget(file, detach->open);
+    if (!success) return;
+    if (std::holds_alternative<std::monostate>(outcome.answer)) {
+      file->second.detached.insert(detach->open);
+    }
+    forget(file, detach->open);
   } else if (const auto* update = std::get_if<coherence::UpdateKept>(&command.body)) {
     HeldOpen* open = open_in(file->second, update->open);
     if (success && open != nullptr) open->command.durability = update->durability;
-  } else if (const auto* renamed = std::get_if<coherence::Renamed>(&command.body)) {
-    if (success) file->second.path = renamed->path;
   } else if (const auto* unlinked = std::get_if<coherence::Unlinked>(&command.body)) {
     if (file->second.unlinking == unlinked->open) file->second.unlinking = OpenId{};
     forget_if_empty(file);
@@ -210,14 +220,38 @@ bool Holder::on_break(const FileKey& key, const coherence::Break& what) {
 
 void Holder::on_revoked(const FileKey& key, OpenId open) {
   const auto file = files_.find(key);
-  if (file != files_.end()) forget(file, open);
+  if (file == files_.end()) return;
+  file->second.detached.erase(open);
+  forget(file, open);
 }
 
-void Holder::on_fact(const FactMessage& fact) {
-  const auto file = files_.find(fact.key);
-  if (file == files_.end()) return;
+void Holder::on_fact(const FactMessage& fact, bool expected) {
+  auto file = files_.find(fact.key);
+  if (file == files_.end()) {
+    if (!expected) return;
+    file = files_.try_emplace(fact.key).first;
+  }
+  if (file->second.opens.empty()) {
+    if (!expected) return;
+    file->second.told = true;
+  }
   file->second.delete_pending = fact.delete_pending;
   file->second.path = fact.path;
+}
+
+void Holder::settle(const FileKey& key) {
+  const auto file = files_.find(key);
+  if (file == files_.end()) return;
+  file->second.told = false;
+  forget_if_empty(file);
+}
+
+std::set<OpenId> Holder::take_detached(const FileKey& key) {
+  const auto file = files_.find(key);
+  if (file == files_.end()) return {};
+  std::set<OpenId> all = std::exchange(file->second.detached, {});
+  forget_if_empty(file);
+  return all;
 }
 
 std::vector<AssertMessage> Holder::assertions(const FileKey& key) {
@@ -268,6 +302,11 @@ std::vector<AssertMessage> Holder::assertions(const FileKey& key) {
   return all;
 }
 
+bool Holder::told(const FileKey& key) const {
+  const auto file = files_.find(key);
+  return file != files_.end() && file->second.told;
+}
+
 bool Holder::holds(const FileKey& key, OpenId open) const {
   const auto file = files_.find(key);
   return file != files_.end() && file->second.opens.contains(open);
@@ -296,7 +335,10 @@ void Holder::forget(std::map<FileKey, HeldFile>::iterator at, OpenId open) {
 }
 
 void Holder::forget_if_empty(std::map<FileKey, HeldFile>::iterator file) {
-  if (file->second.opens.empty() && file->second.unlinking == OpenId{}) files_.erase(file);
+  const HeldFile& what = file->second;
+  if (what.opens.empty() && what.detached.empty() && !what.told && what.unlinking == OpenId{}) {
+    files_.erase(file);
+  }
 }
 
 }  // namespace flotilla::pool

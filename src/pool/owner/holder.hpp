@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "pool/owner/message.hpp"
@@ -36,11 +37,15 @@ struct HeldOpen {
   std::uint64_t reclaimed = 0;  ///< the Reclaimed that brought its locks; zero: none
 };
 
+/// `detached`  opens that wait for their clients and were here last: local parts of them may be
+/// left `told`      a fact has come ahead of the answer to the first open
 struct HeldFile {
   std::map<OpenId, HeldOpen> opens;
+  std::set<OpenId> detached;
   std::vector<HeldCache> caches;
   std::string path;
   bool delete_pending = false;
+  bool told = false;
   OpenId unlinking;  ///< closed; this node is removing the name
 };
 
@@ -64,7 +69,13 @@ class Holder {
   /// False where the client was told the same already and must not hear it twice.
   [[nodiscard]] bool on_break(const FileKey& key, const coherence::Break& what);
   void on_revoked(const FileKey& key, OpenId open);
-  void on_fact(const FactMessage& fact);
+  /// `expected`  a command on the file is under way, whose answer may bring its first open
+  void on_fact(const FactMessage& fact, bool expected);
+  [[nodiscard]] bool told(const FileKey& key) const;
+  /// Nothing is under way, or goes to another owner: what a fact has told ahead is forgotten.
+  void settle(const FileKey& key);
+  /// The file has another owner, who knows nothing of what its detached opens have left here.
+  [[nodiscard]] std::set<OpenId> take_detached(const FileKey& key);
 
   [[nodiscard]] const std::map<FileKey, HeldFile>& files() const noexcept { return files_; }
   /// All that a new owner must know of one file; marks breaks that it will ask for again.

@@ -222,6 +222,8 @@ class OwnerMachine {
   void receive_body(NodeId from, DoomMessage& message);
   void receive_body(NodeId from, KeepMessage& message);
   void receive_body(NodeId from, HandOverMessage& message);
+  [[nodiscard]] bool awaits_answer(const FileKey& key) const;
+  void answered(const FileKey& key);
   void effect(const FileKey& key, decltype(LocalEffect::what) what);
   ConfirmId expect(const FileKey& key, bool restrictions, std::uint64_t value);
 

@@ -1,4 +1,5 @@
 // What arrives about one file: at its owner from holders, at a holder from the owner.
+#include <algorithm>
 #include <utility>
 
 #include "base/log.hpp"
@@ -16,7 +17,18 @@ void OwnerMachine::receive_body(NodeId, ReplyMessage& message) {
   if (at == inflight_.end() || at->second.key != message.key) return;
   holder_.end(at->second, message.outcome);
   inflight_.erase(at);
+  answered(message.key);
   effect(message.key, DeliverReply{message.request, std::move(message.outcome)});
+}
+
+bool OwnerMachine::awaits_answer(const FileKey& key) const {
+  return std::any_of(inflight_.begin(), inflight_.end(),
+                     [&](const auto& it) { return it.second.key == key; });
+}
+
+/// A fact that came ahead of an answer has been minded, or was in vain.
+void OwnerMachine::answered(const FileKey& key) {
+  if (holder_.told(key) && !awaits_answer(key)) holder_.settle(key);
 }
 
 void OwnerMachine::receive_body(NodeId, PendingMessage& message) {
@@ -44,7 +56,7 @@ void OwnerMachine::receive_body(NodeId, RestrictMessage& message) {
 }
 
 void OwnerMachine::receive_body(NodeId from, FactMessage& message) {
-  holder_.on_fact(message);
+  holder_.on_fact(message, awaits_answer(message.key));
   if (message.token != 0) send(from, ConfirmMessage{message.key, message.token});
 }
 

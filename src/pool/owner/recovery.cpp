@@ -22,6 +22,9 @@ void OwnerMachine::lose() {
       fencing_.insert(fenced);
       effect(key, DeliverRevoke{open, coherence::RevokeReason::ViewLost, fenced});
     }
+    for (const OpenId open : file.detached) {
+      effect(key, DeliverRevoke{open, coherence::RevokeReason::ViewLost, {}});
+    }
   }
   out_->lost = true;
   inflight_.clear();
@@ -65,6 +68,7 @@ void OwnerMachine::on(ViewChange& input) {
   const std::vector<Member> before = serving() ? log_.members() : std::vector<Member>{};
   incarnation_ = me->id.incarnation;
   log_.install(view);
+  table_.begin_epoch(view.epoch);
   frozen_ = false;
   recovered_ = false;
   serve_at_ = now_;

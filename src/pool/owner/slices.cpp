@@ -54,13 +54,18 @@ void OwnerMachine::sweep() {
 void OwnerMachine::assert_held() {
   const auto& files = holder_.files();
   auto at = asserting_.after ? files.upper_bound(*asserting_.after) : files.begin();
-  for (std::size_t n = 0; n < slice_ && at != files.end(); ++n, ++at) {
+  for (std::size_t n = 0; n < slice_ && at != files.end(); ++n) {
     const FileKey key = at->first;
     asserting_.after = key;
+    ++at;
     if (log_.continuous(key)) continue;
     effect(key, DeliverUnsettled{});
     const NodeId owner = log_.owner(key).id.node;
     for (AssertMessage& message : holder_.assertions(key)) send(owner, std::move(message));
+    holder_.settle(key);
+    for (const OpenId open : holder_.take_detached(key)) {
+      effect(key, DeliverRevoke{open, coherence::RevokeReason::Moved, {}});
+    }
   }
   if (at != files.end()) return;
   asserting_.active = false;
