@@ -1,5 +1,5 @@
 # Every target installs what it needs first (apt-get, as root or by sudo).
-.PHONY: run build sim test demo bench fuzz lint asan tsan conformance conformance-pool clean deps deps-test deps-bench
+.PHONY: run build sim test demo bench fuzz lint asan tsan ad conformance conformance-pool clean deps deps-test deps-bench
 
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
@@ -63,6 +63,10 @@ conformance: deps-test build
 # The tests of two connections, the two on different nodes of tools/lab.
 conformance-pool: deps-test build
 	tests/conformance/run.py --mode pool $(if $(MATCH),--match '$(MATCH)')
+
+# Beside a Samba AD domain controller in namespaces of its own (root): part of `make test` too.
+ad: deps-test build
+	tests/e2e/ad_test.py
 
 deps:
 	@tools/install-deps

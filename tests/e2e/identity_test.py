@@ -5,7 +5,6 @@ import glob
 import json
 import os
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import flotilla  # noqa: E402
+import pac  # noqa: E402
 import samba  # noqa: E402
 
 ADDRESS_445 = "127.0.78.%d" % (os.getpid() % 250 + 1)  # net and smbcacls know no other port
@@ -22,17 +22,6 @@ TICKETER = (glob.glob("/usr/share/doc/python3-impacket/examples/ticketer.py") + 
 REALM = "AD.FLOTILLA.TEST"
 DOMAIN_SID = "S-1-5-21-11-22-33"
 SERVICE_KEY = bytes(range(32))  # AES-256
-
-
-def keytab(path, key, principal, realm, version=2):
-    """MIT's format 0x0502, one AES-256 key."""
-    def text(value):
-        return struct.pack(">H", len(value)) + value.encode()
-    parts = principal.split("/")
-    entry = struct.pack(">H", len(parts)) + text(realm) + b"".join(text(part) for part in parts)
-    entry += struct.pack(">IIBHH", 1, 0, version, 18, len(key)) + key + struct.pack(">I", version)
-    with open(path, "wb") as f:
-        f.write(b"\x05\x02" + struct.pack(">i", len(entry)) + entry)
 
 
 def run(*command, env=None, cwd="/", timeout=60):
@@ -205,7 +194,7 @@ class Pac(unittest.TestCase):
         for name in ("engineers", "others"):
             os.mkdir(os.path.join(self.place, name))
             os.chmod(os.path.join(self.place, name), 0o777)
-        keytab(os.path.join(self.place, "keytab"), SERVICE_KEY, "cifs/fs", REALM)
+        pac.write_keytab(os.path.join(self.place, "keytab"), SERVICE_KEY, "cifs/fs", REALM)
         with open(os.path.join(self.place, "krb5.conf"), "w", encoding="utf-8") as f:
             f.write("[libdefaults]\ndefault_realm = %s\ndns_lookup_kdc = false\n[realms]\n%s = {\n}\n"
                     "[domain_realm]\nfs = %s\n" % (REALM, REALM, REALM))
@@ -227,23 +216,6 @@ class Pac(unittest.TestCase):
                              cwd=self.place)
         self.assertEqual(status, 0, output)
         return os.path.join(self.place, "alice.ccache")
-
-    def promote(self, cache):
-        """Another group in the PAC, its signature as it was."""
-        from impacket.krb5.asn1 import Ticket
-        from impacket.krb5.ccache import CCache
-        from impacket.krb5.crypto import Key, _enctype_table
-        from pyasn1.codec.der import decoder
-        ticket = decoder.decode(CCache.loadFile(cache).credentials[0].ticket["data"], asn1Spec=Ticket())[0]
-        sealed = bytes(ticket["enc-part"]["cipher"])
-        cipher, key = _enctype_table[18], Key(18, SERVICE_KEY)
-        plain = cipher.decrypt(key, 2, sealed)
-        self.assertEqual(plain.count(struct.pack("<I", 1105)), 1)
-        changed = cipher.encrypt(key, 2, plain.replace(struct.pack("<I", 1105), struct.pack("<I", 1200)), None)
-        with open(cache, "rb") as f:
-            whole = f.read()
-        with open(cache, "wb") as f:
-            f.write(whole.replace(sealed, changed))
 
     def connect(self, server, share, cache):
         """Logs on with the ticket, which smbclient does not do without a KDC. The error's text, or what a listing says."""
@@ -274,7 +246,7 @@ class Pac(unittest.TestCase):
     def test_a_pac_that_was_changed_is_refused_and_the_log_says_why(self):
         with self.serve() as server:
             cache = self.ticket()
-            self.promote(cache)
+            pac.change_group(cache, "cifs/fs", SERVICE_KEY, 1105, 1200)
             self.assertIn("STATUS_LOGON_FAILURE", self.connect(server, "others", cache))
             self.assertIn("PAC whose signature is not the keytab's key's", server.text_of_log())
 

@@ -79,7 +79,9 @@ std::string describe(OM_uint32 major, OM_uint32 minor) {
 
 // RFC 4120 5.2.6.1 AD-IF-RELEVANT, and the type of an element of it that is a PAC ([MS-PAC] 2.2):
 // ad-type [0] 128, in DER.
-constexpr int kIfRelevant = 1;
+// The mechanism's own OID for all elements of that type: 1.2.840.113554.1.2.2.5.10, then the type.
+constexpr std::array<std::uint8_t, 12> kIfRelevantData{0x2A, 0x86, 0x48, 0x86, 0xF7, 0x12,
+                                                       0x01, 0x02, 0x02, 0x05, 0x0A, 0x01};
 constexpr std::array<std::uint8_t, 6> kPacInside{0xA0, 0x04, 0x02, 0x02, 0x00, 0x80};
 constexpr char kLogonInfo[] = "urn:mspac:logon-info";
 
@@ -144,6 +146,25 @@ class Acceptor final : public Mechanism {
   }
 
  private:
+  /// Some element of the authorization data, the ticket's or the client's, is a PAC.
+  [[nodiscard]] bool has_pac() {
+    gss_OID_desc oid{kIfRelevantData.size(), const_cast<std::uint8_t*>(kIfRelevantData.data())};
+    gss_buffer_set_t set = GSS_C_NO_BUFFER_SET;
+    OM_uint32 minor = 0;
+    if (GSS_ERROR(gss_inquire_sec_context_by_oid(&minor, context_, &oid, &set)) ||
+        set == GSS_C_NO_BUFFER_SET) {
+      return false;  // there is none at all
+    }
+    bool found = false;
+    for (std::size_t i = 0; i < set->count; ++i) {
+      const gss_buffer_desc& part = set->elements[i];
+      const ByteView bytes(static_cast<const std::uint8_t*>(part.value), part.length);
+      found = found || !std::ranges::search(bytes, kPacInside).empty();
+    }
+    gss_release_buffer_set(&minor, &set);
+    return found;
+  }
+
   /// The PAC's logon information. MIT's library verifies the server's signature while it accepts
   /// the ticket, and says so by `authenticated`.
   std::expected<std::optional<wire::PacLogonInfo>, std::string> read_pac(gss_name_t client) {
@@ -157,12 +178,7 @@ class Acceptor final : public Mechanism {
     if (GSS_ERROR(gss_get_name_attribute(&minor, client, &attribute, &authenticated, &complete,
                                          value.out(), shown.out(), &more))) {
       // The library keeps quiet about a PAC that it could not verify: is one there?
-      Buffer unverified;
-      if (GSS_ERROR(gsskrb5_extract_authz_data_from_sec_context(&minor, context_, kIfRelevant,
-                                                                unverified.out())) ||
-          std::ranges::search(unverified.view(), kPacInside).empty()) {
-        return std::nullopt;
-      }
+      if (!has_pac()) return std::nullopt;
       authenticated = 0;
     }
     if (authenticated == 0) {
