@@ -1,5 +1,7 @@
 #include "handlers/access.hpp"
 
+#include <algorithm>
+
 #include "handlers/open_state.hpp"
 #include "handlers/security_view.hpp"
 #include "wire/smb2_constants.hpp"
@@ -63,10 +65,18 @@ Result<std::optional<wire::SecurityDescriptor>> stored_of(ports::BackendFile& fi
 
 }  // namespace
 
+bool is_privileged(const session::Session& session, const Share& share) {
+  const auto& credentials = static_cast<const SessionCredentials&>(*session.credentials);
+  const auto& groups = credentials.token->group_sids;
+  return !share.forced_user &&
+         std::ranges::find(groups, wire::well_known::kAdministrators) != groups.end();
+}
+
 Requester requester_of(Server& server, const session::Session& session, const Share& share) {
   const auto& credentials = static_cast<const SessionCredentials&>(*session.credentials);
   const ports::Token& token = *credentials.token;
-  Requester out{kernel_credentials(session, share), {}, server.ids(), {}, {}};
+  Requester out{kernel_credentials(session, share), {}, server.ids(), {}, {},
+                is_privileged(session, share)};
   std::uint32_t uid = out.kernel.uid;
   std::uint32_t gid = out.kernel.gid;
   std::vector<std::uint32_t> groups = out.kernel.groups;
@@ -128,7 +138,7 @@ Result<Rights> rights_for(ports::Backend& backend, const Requester& who, ports::
                           std::string_view path) {
   const auto own = judge_own(backend, who, file, path);
   if (!own) return fail(own.error());
-  coherence::AccessMask maximal = own->rights;
+  coherence::AccessMask maximal = own->rights | (who.privileged ? a::kWriteOwner : 0U);
   if (path.empty()) return Rights{maximal};
   const auto parent = backend.locate(who.kernel, parent_of(path));
   if (!parent) return Rights{maximal};
@@ -164,6 +174,7 @@ Result<std::optional<wire::SecurityDescriptor>> security_of_new(
   if (asked->owner) parts |= info::kOwner;
   if (asked->group) parts |= info::kGroup;
   if (asked->control & wire::sd_control::kDaclPresent) parts |= info::kDacl;
+  if (who.privileged && (asked->control & wire::sd_control::kSaclPresent)) parts |= info::kSacl;
   if (!out) {
     out.emplace();
     out->owner = who.owner;
@@ -177,7 +188,7 @@ Result<std::optional<wire::SecurityDescriptor>> security_of_new(
       out->control |= wire::sd_control::kDaclPresent;
     }
   }
-  auto merged = with_parts(*out, *asked, parts, who.sids);
+  auto merged = with_parts(*out, *asked, parts, who.sids, who.privileged);
   if (!merged) return fail(merged.error());
   return std::optional(std::move(*merged));
 }
@@ -193,12 +204,18 @@ coherence::AccessMask map_generic(coherence::AccessMask desired) noexcept {
 }
 
 Result<coherence::AccessMask> grant_access(coherence::AccessMask desired,
-                                           coherence::AccessMask maximal) noexcept {
+                                           coherence::AccessMask maximal,
+                                           bool privileged) noexcept {
   coherence::AccessMask wanted = map_generic(desired);
-  if ((wanted & a::kAccessSystemSecurity) != 0) return fail(NtStatus::PrivilegeNotHeld);
+  if ((wanted & a::kAccessSystemSecurity) != 0) {
+    if (!privileged) return fail(NtStatus::PrivilegeNotHeld);
+    maximal |= a::kAccessSystemSecurity;
+  }
   const bool maximum = (wanted & a::kMaximumAllowed) != 0;
   wanted &= ~a::kMaximumAllowed;
-  if ((wanted & ~a::kFileAllAccess) != 0) return fail(NtStatus::AccessDenied);
+  if ((wanted & ~(a::kFileAllAccess | a::kAccessSystemSecurity)) != 0) {
+    return fail(NtStatus::AccessDenied);
+  }
   if (!maximum && wanted == 0) return fail(NtStatus::AccessDenied);
   if ((wanted & ~maximal) != 0) return fail(NtStatus::AccessDenied);
   return maximum ? wanted | maximal : wanted;

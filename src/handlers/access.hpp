@@ -41,7 +41,14 @@ struct Requester {
   ports::IdMap ids;
   wire::Sid owner;  ///< of what it makes
   wire::Sid group;
+  bool privileged = false;  ///< see is_privileged()
 };
+
+/// Members of Administrators have SeSecurityPrivilege (the SACL), SeTakeOwnershipPrivilege and
+/// SeRestorePrivilege as far as it gives files away ([MS-LSAD] 3.1.1.2.1), but on shares where
+/// everybody acts as one user.
+[[nodiscard]] bool is_privileged(const session::Session& session, const Share& share);
+
 [[nodiscard]] Requester requester_of(Server& server, const session::Session& session,
                                      const Share& share);
 
@@ -71,9 +78,10 @@ struct Requester {
 /// The access a request is granted.
 /// Input   `desired` as on the wire, not 0
 /// Errors  AccessDenied      a right that `maximal` has not, or no defined right at all
-///         PrivilegeNotHeld  ACCESS_SYSTEM_SECURITY
+///         PrivilegeNotHeld  ACCESS_SYSTEM_SECURITY for one who is not privileged
 [[nodiscard]] Result<coherence::AccessMask> grant_access(coherence::AccessMask desired,
-                                                         coherence::AccessMask maximal) noexcept;
+                                                         coherence::AccessMask maximal,
+                                                         bool privileged = false) noexcept;
 
 /// The directory that holds `path`; "" for names in the root.
 [[nodiscard]] std::string_view parent_of(std::string_view path) noexcept;

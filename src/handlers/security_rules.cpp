@@ -110,11 +110,12 @@ std::optional<wire::SecurityDescriptor> inherited(const wire::SecurityDescriptor
 
 Result<wire::SecurityDescriptor> with_parts(const wire::SecurityDescriptor& present,
                                             const wire::SecurityDescriptor& asked,
-                                            std::uint32_t security_information, const SidSet& who) {
+                                            std::uint32_t security_information, const SidSet& who,
+                                            bool any_owner) {
   namespace info = wire::security_information;
   wire::SecurityDescriptor out = present;
   if ((security_information & info::kOwner) && asked.owner) {
-    if (asked.owner != present.owner && !who.holds(*asked.owner)) {
+    if (asked.owner != present.owner && !any_owner && !who.holds(*asked.owner)) {
       return fail(kInvalidOwner);
     }
     out.owner = asked.owner;

@@ -39,10 +39,11 @@ void map_generic_aces(wire::Acl& acl);
     bool directory);
 
 /// `present` with the parts of `asked` that `security_information` names.
+/// `any_owner`: the caller may give files away (SeRestorePrivilege).
 /// Errors  kInvalidOwner  the new owner is neither the old one nor among `who`
 [[nodiscard]] Result<wire::SecurityDescriptor> with_parts(const wire::SecurityDescriptor& present,
                                                           const wire::SecurityDescriptor& asked,
                                                           std::uint32_t security_information,
-                                                          const SidSet& who);
+                                                          const SidSet& who, bool any_owner);
 
 }  // namespace flotilla::handlers

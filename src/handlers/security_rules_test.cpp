@@ -127,23 +127,26 @@ TEST(SecurityRules, InheritedAcesAreMarkedWhereTheParentIsAutoInherited) {
 TEST(SecurityRules, OnlyTheNamedPartsChange) {
   const auto present = descriptor(kMe, {ace(AceType::AccessAllowed, kMe, a::kReadData)});
   const auto asked = descriptor(kOther, {ace(AceType::AccessAllowed, kOther, a::kGenericAll)});
-  const auto dacl = with_parts(present, asked, wire::security_information::kDacl, kWho);
+  const auto dacl = with_parts(present, asked, wire::security_information::kDacl, kWho, false);
   ASSERT_TRUE(dacl);
   EXPECT_EQ(dacl->owner, kMe);
   EXPECT_EQ(dacl->dacl->aces[0].mask, a::kFileAllAccess);
-  const auto owner = with_parts(present, asked, wire::security_information::kOwner, kWho);
+  const auto owner = with_parts(present, asked, wire::security_information::kOwner, kWho, false);
   ASSERT_FALSE(owner);
   EXPECT_EQ(owner.error(), kInvalidOwner);
+  const auto given = with_parts(present, asked, wire::security_information::kOwner, kWho, true);
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->owner, kOther);
 }
 
 TEST(SecurityRules, AutoInheritanceNeedsBothBitsOfTheRequest_MsDtyp_2_4_6) {
   const auto present = descriptor(kMe, {});
   auto asked = present;
   asked.control |= control::kDaclAutoInherited;
-  const auto half = with_parts(present, asked, wire::security_information::kDacl, kWho);
+  const auto half = with_parts(present, asked, wire::security_information::kDacl, kWho, false);
   EXPECT_FALSE(half->control & control::kDaclAutoInherited);
   asked.control |= control::kDaclAutoInheritReq;
-  const auto both = with_parts(present, asked, wire::security_information::kDacl, kWho);
+  const auto both = with_parts(present, asked, wire::security_information::kDacl, kWho, false);
   EXPECT_TRUE(both->control & control::kDaclAutoInherited);
   EXPECT_FALSE(both->control & control::kDaclAutoInheritReq);
 }

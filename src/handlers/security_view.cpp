@@ -1,53 +1,9 @@
 #include "handlers/security_view.hpp"
 
-#include <sys/stat.h>
-
+#include "handlers/system_rights.hpp"
 #include "wire/smb2_constants.hpp"
 
 namespace flotilla::handlers {
-
-namespace {
-
-std::uint32_t mask_of(std::uint32_t bits) noexcept {
-  if (bits == 7) return wire::access::kFileAllAccess;
-  std::uint32_t mask = 0;
-  if (bits & 4) mask |= wire::access::kFileGenericRead;
-  if (bits & 2) mask |= wire::access::kFileGenericWrite;
-  if (bits & 1) mask |= wire::access::kFileGenericExecute;
-  return mask;
-}
-
-wire::Ace allow(std::uint32_t mask, const wire::Sid& sid) {
-  wire::Ace ace;
-  ace.mask = mask;
-  ace.sid = sid;
-  return ace;
-}
-
-}  // namespace
-
-wire::SecurityDescriptor security_from_mode(const ports::FileFacts& facts,
-                                            const ports::IdMap& ids) {
-  wire::SecurityDescriptor descriptor;
-  descriptor.owner = ids.user_sid(facts.uid);
-  descriptor.group = ids.group_sid(facts.gid);
-  wire::Acl dacl;
-  // The owner may always read and change the rights and the attributes, whatever the mode says.
-  const std::uint32_t owner = mask_of(facts.mode >> 6 & 7) | wire::access::kReadControl |
-                              wire::access::kWriteDac | wire::access::kWriteOwner |
-                              wire::access::kReadAttributes | wire::access::kWriteAttributes |
-                              wire::access::kSynchronize;
-  dacl.aces.push_back(allow(owner, *descriptor.owner));
-  if (const std::uint32_t group = mask_of(facts.mode >> 3 & 7)) {
-    dacl.aces.push_back(allow(group, *descriptor.group));
-  }
-  if (const std::uint32_t others = mask_of(facts.mode & 7)) {
-    dacl.aces.push_back(allow(others, wire::well_known::kEveryone));
-  }
-  descriptor.dacl = std::move(dacl);
-  descriptor.control = wire::sd_control::kSelfRelative | wire::sd_control::kDaclPresent;
-  return descriptor;
-}
 
 Result<wire::SecurityDescriptor> security_of(ports::BackendFile& file, const ports::IdMap& ids) {
   const auto stored = file.stored_security();
@@ -57,7 +13,9 @@ Result<wire::SecurityDescriptor> security_of(ports::BackendFile& file, const por
   }
   const auto facts = file.facts();
   if (!facts) return fail(facts.error());
-  return security_from_mode(*facts, ids);
+  const auto rights = file.system_rights();
+  if (!rights) return fail(rights.error());
+  return security_from_rights(*facts, *rights, ids);
 }
 
 wire::SecurityDescriptor select_parts(const wire::SecurityDescriptor& whole,

@@ -1,4 +1,4 @@
-// Security descriptors as clients see them: what Samba stored, or one made from the mode bits.
+// Security descriptors as clients see them: what Samba stored, or one made from mode bits and ACLs.
 #pragma once
 
 #include "base/result.hpp"
@@ -8,13 +8,7 @@
 
 namespace flotilla::handlers {
 
-/// The descriptor that mode bits amount to, as Samba shows it: an ACE each for owner, group and
-/// Everyone; r, w and x become the file-generic rights, rwx becomes full access.
-/// Spec    [MS-DTYP] 2.4.6; Samba's default for files without an NT ACL
-[[nodiscard]] wire::SecurityDescriptor security_from_mode(const ports::FileFacts& facts,
-                                                          const ports::IdMap& ids);
-
-/// The stored one where there is one that can be read, else that of the mode bits.
+/// The stored one where there is one that can be read, else that of mode bits and ACLs.
 /// Errors  those of the backend
 [[nodiscard]] Result<wire::SecurityDescriptor> security_of(ports::BackendFile& file,
                                                            const ports::IdMap& ids);

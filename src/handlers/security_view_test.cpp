@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "handlers/system_rights.hpp"
 #include "wire/smb2_constants.hpp"
 
 namespace flotilla::handlers {
@@ -17,8 +18,12 @@ ports::FileFacts facts_of(std::uint32_t mode) {
   return facts;
 }
 
+wire::SecurityDescriptor from_mode(std::uint32_t mode) {
+  return security_from_rights(facts_of(mode), {ports::PosixAcl::of_mode(mode), std::nullopt}, kIds);
+}
+
 TEST(SecurityView, ModeBitsBecomeOneAceEachForOwnerGroupAndEveryone) {
-  const auto descriptor = security_from_mode(facts_of(0754), kIds);
+  const auto descriptor = from_mode(0754);
   EXPECT_EQ(descriptor.owner, kIds.user_sid(1000));
   EXPECT_EQ(descriptor.group, kIds.group_sid(100));
   ASSERT_TRUE(descriptor.dacl);
@@ -32,7 +37,7 @@ TEST(SecurityView, ModeBitsBecomeOneAceEachForOwnerGroupAndEveryone) {
 }
 
 TEST(SecurityView, NoBitsIsNoAceExceptForTheOwner) {
-  const auto descriptor = security_from_mode(facts_of(0), kIds);
+  const auto descriptor = from_mode(0);
   ASSERT_EQ(descriptor.dacl->aces.size(), 1U);
   EXPECT_FALSE(descriptor.dacl->aces[0].mask & wire::access::kReadData);
   EXPECT_TRUE(descriptor.dacl->aces[0].mask & wire::access::kReadControl);
@@ -40,7 +45,7 @@ TEST(SecurityView, NoBitsIsNoAceExceptForTheOwner) {
 
 TEST(SecurityView, OnlyWhatIsAskedForIsTold) {
   namespace info = wire::security_information;
-  const auto whole = security_from_mode(facts_of(0644), kIds);
+  const auto whole = from_mode(0644);
   const auto owner = select_parts(whole, info::kOwner);
   EXPECT_TRUE(owner.owner);
   EXPECT_FALSE(owner.group);

@@ -14,6 +14,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "ports/posix_acl.hpp"
 
 namespace flotilla::ports {
 
@@ -135,6 +136,27 @@ class BackendFile {
   /// Errors  NotSupported  the file system keeps no such thing
   [[nodiscard]] virtual Status store_security(ByteView descriptor) {
     (void)descriptor;
+    return fail(NtStatus::NotSupported);
+  }
+
+  /// Mode bits and ACLs. With the daemon's rights.
+  [[nodiscard]] virtual Result<SystemRights> system_rights() {
+    const auto now = facts();
+    if (!now) return fail(now.error());
+    return SystemRights{PosixAcl::of_mode(now->mode), std::nullopt};
+  }
+  /// Sets the access ACL; set-id and sticky bits stay. With the daemon's rights: the caller has
+  /// checked the user's. Where the file system keeps no entries, the mode bits alone.
+  /// Errors  DiskFull, NotSupported
+  [[nodiscard]] virtual Status set_system_acl(const PosixAcl& acl) {
+    (void)acl;
+    return fail(NtStatus::NotSupported);
+  }
+  /// Gives the file away; nothing leaves as it is. With the daemon's rights.
+  /// Errors  NotSupported, AccessDenied where the daemon may not
+  [[nodiscard]] virtual Status set_owner(std::optional<std::uint32_t> uid,
+                                         std::optional<std::uint32_t> gid) {
+    (void)uid, (void)gid;
     return fail(NtStatus::NotSupported);
   }
 

@@ -13,6 +13,9 @@ constexpr std::uint32_t kValidAttrib = 0x1;
 constexpr std::uint32_t kValidCreateTime = 0x10;
 constexpr std::uint32_t kTypeBits = 0170000;  // of st_mode
 constexpr std::uint32_t kDirectory = 0040000;
+constexpr std::uint16_t kHashSha256 = 1;  // XATTR_SD_HASH_TYPE_SHA256
+/// Of what is hashed; the only kind that is known here.
+constexpr std::string_view kSystemAclDescription = "posix_acl";
 
 /// NDR aligns from the start of the blob.
 void align(ByteReader& reader, std::size_t boundary) noexcept {
@@ -196,9 +199,9 @@ Bytes acl_of_mode(std::uint32_t mode) {
   return acl;
 }
 
-}  // namespace
+using SystemHash = std::array<std::uint8_t, 64>;
 
-Bytes encode_nt_acl(ByteView descriptor, const SystemAcl& system, NtTime now) {
+SystemHash hash_of_system(const SystemAcl& system) {
   Bytes wrapper;
   ByteWriter hashed(wrapper);
   hashed.u32(0x00020000);
@@ -213,21 +216,44 @@ Bytes encode_nt_acl(ByteView descriptor, const SystemAcl& system, NtTime now) {
     hashed.align(4);
     put_acl(hashed, system.by_default);
   }
-  std::array<std::uint8_t, 64> sys_acl_hash{};
-  ::SHA256(wrapper.data(), wrapper.size(), sys_acl_hash.data());
+  SystemHash hash{};
+  ::SHA256(wrapper.data(), wrapper.size(), hash.data());
+  return hash;
+}
 
+}  // namespace
+
+bool nt_acl_is_current(ByteView blob, const SystemAcl& system) {
+  ByteReader reader(blob);
+  if (reader.u16() != 4) return true;
+  reader.skip(2 + 4 + 4);
+  if (reader.u16() != kHashSha256) return true;
+  reader.skip(64);
+  std::string description;
+  for (std::uint8_t c = reader.u8(); reader.ok() && c != 0; c = reader.u8()) {
+    description.push_back(static_cast<char>(c));
+  }
+  if (description != kSystemAclDescription) return true;
+  align(reader, 4);
+  reader.skip(8);
+  const auto stored = reader.array<64>();
+  return !reader.ok() || stored == hash_of_system(system);
+}
+
+Bytes encode_nt_acl(ByteView descriptor, const SystemAcl& system, NtTime now) {
   Bytes out;
   ByteWriter writer(out);
   writer.u16(4);
   writer.u16(4);
   writer.u32(0x00020000);
   writer.u32(0x00020004);
-  writer.u16(1);            // XATTR_SD_HASH_TYPE_SHA256
+  writer.u16(kHashSha256);
   writer.bytes(Bytes(64));  // of the descriptor that Samba would make of the system's ACL
-  writer.bytes(as_bytes(std::string_view("posix_acl", 10)));
+  writer.bytes(as_bytes(kSystemAclDescription));
+  writer.u8(0);
   writer.align(4);
   writer.u64(now.ticks);
-  writer.bytes(sys_acl_hash);
+  writer.bytes(hash_of_system(system));
   writer.align(4);
   const auto start = static_cast<std::uint32_t>(out.size());
   out.insert(out.end(), descriptor.begin(), descriptor.end());

@@ -59,6 +59,10 @@ struct SystemAcl {
   std::uint32_t mode = 0;  ///< st_mode
 };
 
+/// False where the rights beside a descriptor have changed since it was stored, by chmod(1) or
+/// setfacl(1): Samba does not count it then. True where that cannot be told (other versions).
+[[nodiscard]] bool nt_acl_is_current(ByteView blob, const SystemAcl& system);
+
 /// xattr_NTACL version 4 around a self-relative descriptor, as acl_xattr writes it: SHA-256 of the
 /// system ACL, the description "posix_acl". `descriptor` must have a header of 20 bytes.
 [[nodiscard]] Bytes encode_nt_acl(ByteView descriptor, const SystemAcl& system, NtTime now);

@@ -45,6 +45,18 @@ TEST(NtAcl, TheSystemAclsHashIsSmbds) {
             from_hex("167e6d9d6b20e73f07a1612681530c352c201fa64ec269df12f1d62705887ebb"));
 }
 
+TEST(NtAcl, CountsOnlyBesideTheRightsThatItWasStoredWith) {
+  SystemAcl system;
+  system.owner = 5;
+  system.mode = 0100644;
+  const Bytes blob =
+      encode_nt_acl(from_hex("0100048000000000000000000000000000000000"), system, NtTime{1});
+  EXPECT_TRUE(nt_acl_is_current(blob, system));
+  system.mode = 0100600;
+  EXPECT_FALSE(nt_acl_is_current(blob, system));
+  EXPECT_TRUE(nt_acl_is_current(from_hex("03000300"), system)) << "another version says nothing";
+}
+
 TEST(ErrnoTable, OneRowPerCase) {
   struct Row {
     int error;

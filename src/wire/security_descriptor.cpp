@@ -83,7 +83,7 @@ Wire<Acl> decode_acl(ByteView all, std::size_t at) {
   head.skip(1);
   const std::size_t size = head.u16();
   const std::size_t count = head.u16();
-  if (acl.revision != Acl::kRevision && acl.revision != Acl::kRevisionDs) {
+  if (acl.revision < Acl::kRevision || acl.revision > Acl::kRevisionDs) {
     return refuse(WireFault::BadValue, at, "acl revision");
   }
   if (size < kAclHeaderSize || size > all.size() - at) {
@@ -165,7 +165,8 @@ Wire<SecurityDescriptor> SecurityDescriptor::decode(ByteView bytes) {
     return refuse(WireFault::Truncated, bytes.size(), "security descriptor");
   }
   ByteReader r(bytes);
-  if (r.u8() != 1) return refuse(WireFault::BadValue, 0, "security descriptor revision");
+  // Samba's tools send 0 where they are not told, and smbd takes it.
+  if (r.u8() > 1) return refuse(WireFault::BadValue, 0, "security descriptor revision");
   r.skip(1);  // Sbz1
   SecurityDescriptor sd;
   sd.control = r.u16();

@@ -62,7 +62,7 @@ struct Ace {
 /// [MS-DTYP] 2.4.5 ACL
 struct Acl {
   static constexpr std::uint8_t kRevision = 2;
-  static constexpr std::uint8_t kRevisionDs = 4;
+  static constexpr std::uint8_t kRevisionDs = 4;  ///< 3 is old, and what smbcacls --set sends
   std::uint8_t revision = kRevision;
   std::vector<Ace> aces;
   friend bool operator==(const Acl&, const Acl&) = default;

@@ -44,7 +44,7 @@ Status decide_access(Making& making) {
   if (making.created) maximal = wire::access::kFileAllAccess;  // the maker's own file
   if (making.read_only_share) maximal &= ~kWritingAccess;
   making.rights.maximal = maximal;
-  const auto granted = grant_access(making.body.desired_access, maximal);
+  const auto granted = grant_access(making.body.desired_access, maximal, making.privileged);
   if (!granted) return fail(granted.error());
   making.granted = *granted;
   if (making.overwriting()) {
@@ -503,6 +503,7 @@ HandlerTask handle_create(Request& request) {
   making.share = &share_of(*request.tree);
   making.backend = making.share->backend;
   making.who = kernel_credentials(*request.session, *making.share);
+  making.privileged = is_privileged(*request.session, *making.share);
   making.read_only_share = request.tree->read_only;
   if (!making.share->config.named_streams &&
       (making.name.unnamed_stream || !making.name.stream.empty())) {

@@ -1,6 +1,7 @@
 #include "handlers/create/create_locate.hpp"
 
 #include "handlers/engine_call.hpp"
+#include "handlers/system_rights.hpp"
 
 namespace flotilla::handlers {
 
@@ -41,18 +42,16 @@ Result<Located> make_at(ports::Backend& backend, const Requester& who, const std
   if (!security) return fail(security.error());
   auto made = backend.create(who.kernel, path, directory, attributes);
   if (!made) return fail(made.error());
+  if (asks.posix_mode) {
+    const Status set = (*made)->set_mode(who.kernel, *asks.posix_mode);
+    if (!set && set.error() != NtStatus::NotSupported) return fail(set.error());
+  }
   if (*security) {
-    Bytes bytes;
-    (*security)->encode(bytes);
-    const Status stored = (*made)->store_security(bytes);
+    const Status stored = keep_security(**made, who, **security);
     if (!stored && stored.error() != NtStatus::NotSupported) {
       (void)backend.remove(who.kernel, (*made)->located_path(), (*made)->key(), directory);
       return fail(stored.error());
     }
-  }
-  if (asks.posix_mode) {
-    const Status set = (*made)->set_mode(who.kernel, *asks.posix_mode);
-    if (!set && set.error() != NtStatus::NotSupported) return fail(set.error());
   }
   auto file = look_at(backend, who, *std::move(made));
   if (file && !compressible && (file->facts.attributes & wire::file_attribute::kCompressed) != 0) {

@@ -18,6 +18,7 @@ struct Making {
   const Share* share = nullptr;
   std::shared_ptr<ports::Backend> backend;
   ports::Credentials who;
+  bool privileged = false;  ///< see is_privileged()
   bool read_only_share = false;
 
   std::shared_ptr<ports::BackendFile> file;

@@ -1,6 +1,7 @@
 // SMB2 SET_INFO. Spec [MS-SMB2] 3.3.5.21 Receiving an SMB2 SET_INFO Request
 #include "handlers/set_info/set_info.hpp"
 #include "handlers/posix.hpp"
+#include "handlers/system_rights.hpp"
 
 #include "handlers/access.hpp"
 #include "handlers/pipe.hpp"
@@ -119,11 +120,9 @@ SetInfoTask set_security(Request& request, FileOpen target, const wire::SetInfoR
       const auto stored = file->stored_security();
       if (mode && stored && !*stored) return file->set_mode(who.kernel, *mode);
     }
-    const auto whole = with_parts(*present, asked, wanted, who.sids);
+    const auto whole = with_parts(*present, asked, wanted, who.sids, who.privileged);
     if (!whole) return fail(whole.error());
-    Bytes bytes;
-    whole->encode(bytes);
-    return file->store_security(bytes);
+    return keep_security(*file, who, *whole);
   };
   const Status done =
       co_await offload(request.server, request.executor(), target.local, std::move(call));

@@ -89,6 +89,15 @@ class FaultyFile final : public ports::BackendFile {
   Status store_security(ByteView descriptor) override {
     return then(BackendCall::SetEas, [&] { return inner_->store_security(descriptor); });
   }
+  Result<ports::SystemRights> system_rights() override {
+    return then(BackendCall::StoredSecurity, [&] { return inner_->system_rights(); });
+  }
+  Status set_system_acl(const ports::PosixAcl& acl) override {
+    return then(BackendCall::SetEas, [&] { return inner_->set_system_acl(acl); });
+  }
+  Status set_owner(std::optional<std::uint32_t> uid, std::optional<std::uint32_t> gid) override {
+    return then(BackendCall::SetBasic, [&] { return inner_->set_owner(uid, gid); });
+  }
   const FileKey& base_key() const noexcept override { return inner_->base_key(); }
   std::string_view stream() const noexcept override { return inner_->stream(); }
   Result<std::vector<ports::StreamFacts>> streams() override {

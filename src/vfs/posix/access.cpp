@@ -11,18 +11,10 @@
 #include "base/bytes.hpp"
 #include "vfs/names.hpp"
 #include "vfs/posix/share.hpp"
+#include "vfs/posix/system_acl.hpp"
 
 namespace flotilla::vfs {
 namespace {
-
-// linux/posix_acl_xattr.h: a 4-byte version, then 8-byte entries.
-constexpr std::uint32_t kAclVersion = 2;
-constexpr std::uint16_t kUserObj = 0x01;
-constexpr std::uint16_t kUser = 0x02;
-constexpr std::uint16_t kGroupObj = 0x04;
-constexpr std::uint16_t kGroup = 0x08;
-constexpr std::uint16_t kMask = 0x10;
-constexpr std::uint16_t kOther = 0x20;
 
 // [MS-SMB2] 2.2.13.1.1 File_Pipe_Printer_Access_Mask.
 constexpr std::uint32_t kReadData = 0x1, kWriteData = 0x2, kAppendData = 0x4, kReadEa = 0x8,
@@ -58,34 +50,23 @@ Person person_of(const Share& share, const ports::Credentials& who) {
   return out;
 }
 
-/// Rights by the ACL, or nothing where the bytes are no ACL.
-std::optional<unsigned> by_acl(const Person& person, const struct statx& st, ByteView acl) {
-  ByteReader reader(acl);
-  if (reader.u32() != kAclVersion) return std::nullopt;
-  std::optional<unsigned> user_obj, user, other;
-  unsigned mask = 7;
-  unsigned groups = 0;
-  bool in_group = false;
-  while (reader.remaining() >= 8) {
-    const std::uint16_t tag = reader.u16();
-    const unsigned bits = reader.u16() & 7U;
-    const std::uint32_t id = reader.u32();
-    if (tag == kUserObj) user_obj = bits;
-    if (tag == kUser && id == person.uid) user = bits;
-    if (tag == kMask) mask = bits;
-    if (tag == kOther) other = bits;
-    if ((tag == kGroupObj && person.in(st.stx_gid)) || (tag == kGroup && person.in(id))) {
-      in_group = true;
-      // The kernel wants one entry that grants everything asked; bits of several do not add up
-      // for one question, but each question here is about one bit.
-      groups |= bits;
-    }
+/// The kernel wants one group entry that grants everything asked; bits of several do not add up for
+/// one question, but each question here is about one bit.
+unsigned by_acl(const Person& person, const struct statx& st, const ports::PosixAcl& acl) {
+  if (person.uid == st.stx_uid) return acl.owner;
+  const unsigned mask = acl.mask.value_or(7);
+  for (const auto& entry : acl.users) {
+    if (entry.id == person.uid) return entry.rights & mask;
   }
-  if (!user_obj || !other) return std::nullopt;
-  if (person.uid == st.stx_uid) return *user_obj;
-  if (user) return *user & mask;
-  if (in_group) return groups & mask;
-  return *other;
+  unsigned groups = 0;
+  bool in_group = person.in(st.stx_gid);
+  if (in_group) groups = acl.group;
+  for (const auto& entry : acl.groups) {
+    if (!person.in(entry.id)) continue;
+    in_group = true;
+    groups |= entry.rights;
+  }
+  return in_group ? groups & mask : acl.others;
 }
 
 }  // namespace
@@ -101,8 +82,8 @@ unsigned kernel_rights(const Share& share, const ports::Credentials& who, int fd
   const ssize_t size =
       ::getxattr(ProcPath(fd).c_str(), "system.posix_acl_access", acl.data(), acl.size());
   if (size > 0) {
-    const auto rights = by_acl(person, st, ByteView(acl).first(static_cast<std::size_t>(size)));
-    if (rights) return *rights;
+    const auto known = decode_posix_acl(ByteView(acl).first(static_cast<std::size_t>(size)));
+    if (known) return by_acl(person, st, *known);
   }
   if (person.uid == st.stx_uid) return (mode >> 6) & 7;
   if (person.in(st.stx_gid)) return (mode >> 3) & 7;

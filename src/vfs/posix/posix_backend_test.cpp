@@ -432,6 +432,25 @@ TEST_F(PosixUsers, GrantedAccessFollowsModeBitsAclAndParent) {
   EXPECT_EQ(granted(carol) & (kReadData | kWriteData), 0U);
 }
 
+TEST_F(PosixUsers, AnAclThatIsSetLetsItsUsersInAndUndoesADescriptor) {
+  made(*backend_, "f", false, kAlice);
+  auto file = *backend_->locate(kRoot, "f");
+  ports::PosixAcl acl = ports::PosixAcl::of_mode(0640);
+  acl.users = {{kBob.uid, 6}};
+  acl.mask = 6;
+  if (file->set_system_acl(acl) != Status()) GTEST_SKIP() << "no POSIX ACLs here";
+  EXPECT_EQ(file->system_rights()->access, acl);
+  EXPECT_TRUE((*backend_->locate(kBob, "f"))->activate(kBob, DataAccess::ReadWrite));
+  const Bytes descriptor = {1, 0, 4, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  ASSERT_TRUE(file->store_security(descriptor));
+  EXPECT_TRUE(file->stored_security()->has_value());
+  ASSERT_EQ(::chmod(in_share("f").c_str(), 0600), 0);
+  EXPECT_FALSE(file->stored_security()->has_value()) << "somebody meant the new mode";
+  ASSERT_TRUE(file->set_owner(kBob.uid, std::nullopt));
+  EXPECT_EQ(file->facts()->uid, kBob.uid);
+  EXPECT_EQ(file->facts()->gid, kAlice.gid);
+}
+
 TEST_F(PosixUsers, UseShareOwnerActsAsTheOwnerOfTheSharesDirectory) {
   ASSERT_EQ(::chown(share().c_str(), kAlice.uid, kAlice.gid), 0);
   ASSERT_EQ(::chmod(share().c_str(), 0755), 0);

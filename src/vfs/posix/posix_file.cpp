@@ -79,6 +79,15 @@ class PosixFile final : public ports::BackendFile {
                  const std::vector<ports::ExtendedAttribute>& wanted) override;
   Result<std::optional<Bytes>> stored_security() override;
   Status store_security(ByteView descriptor) override;
+  Result<ports::SystemRights> system_rights() override {
+    return system_rights_of(*share_, at_.get());
+  }
+  Status set_system_acl(const ports::PosixAcl& acl) override {
+    return change_system_acl(*share_, at_.get(), acl);
+  }
+  Status set_owner(std::optional<std::uint32_t> uid, std::optional<std::uint32_t> gid) override {
+    return change_owner(*share_, at_.get(), uid, gid);
+  }
 
   Result<std::vector<ports::StreamFacts>> streams() override {
     const ActAsDaemon daemon(*share_);
@@ -381,7 +390,11 @@ Result<std::optional<Bytes>> PosixFile::stored_security() {
     const ssize_t size = ::getxattr(path.c_str(), kNtAclXattr, blob.data(), blob.size());
     if (size >= 0) {
       blob.resize(static_cast<std::size_t>(size));
+      // Who changed the mode or the ACL on the machine itself meant it.
+      const auto system = system_acl_of(at_.get());
+      if (system && !nt_acl_is_current(blob, *system)) blob.clear();
       if (keep) share_->xattrs.keep_security(key_, st, blob);
+      if (blob.empty()) return std::optional<Bytes>();
       return decode_nt_acl(blob);
     }
     if (keep && errno == ENODATA) share_->xattrs.keep_security(key_, st, {});
@@ -397,23 +410,11 @@ Result<std::optional<Bytes>> PosixFile::stored_security() {
 Status PosixFile::store_security(ByteView descriptor) {
   const ActAsDaemon daemon(*share_);
   const ProcPath path(at_.get());
-  struct statx st{};
-  if (const Status ok = stat_of(at_.get(), "", st); !ok) return ok;
-  SystemAcl system;
-  system.owner = st.stx_uid;
-  system.group = st.stx_gid;
-  system.mode = st.stx_mode;
-  const auto acl_of = [&](const char* name) {
-    Bytes acl(4096);
-    const ssize_t size = ::getxattr(path.c_str(), name, acl.data(), acl.size());
-    acl.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
-    return acl;
-  };
-  system.access = acl_of("system.posix_acl_access");
-  if (S_ISDIR(mode_)) system.by_default = acl_of("system.posix_acl_default");
+  const auto system = system_acl_of(at_.get());
+  if (!system) return fail(system.error());
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
-  const Bytes blob = encode_nt_acl(descriptor, system,
+  const Bytes blob = encode_nt_acl(descriptor, *system,
                                    nt_time_of(now.tv_sec, static_cast<std::uint32_t>(now.tv_nsec)));
   if (::setxattr(path.c_str(), kNtAclXattr, blob.data(), blob.size(), 0) == 0) return {};
   if (errno == EOPNOTSUPP || errno == EPERM) return fail(NtStatus::NotSupported);

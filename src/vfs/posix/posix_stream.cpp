@@ -194,6 +194,15 @@ class PosixStream final : public ports::BackendFile {
   Status store_security(ByteView descriptor) override {
     return with_base([&](ports::BackendFile& base) { return base.store_security(descriptor); });
   }
+  Result<ports::SystemRights> system_rights() override {
+    return with_base([](ports::BackendFile& base) { return base.system_rights(); });
+  }
+  Status set_system_acl(const ports::PosixAcl& acl) override {
+    return with_base([&](ports::BackendFile& base) { return base.set_system_acl(acl); });
+  }
+  Status set_owner(std::optional<std::uint32_t> uid, std::optional<std::uint32_t> gid) override {
+    return with_base([&](ports::BackendFile& base) { return base.set_owner(uid, gid); });
+  }
   Result<std::vector<ports::StreamFacts>> streams() override {
     return with_base([](ports::BackendFile& base) { return base.streams(); });
   }

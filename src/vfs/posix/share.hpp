@@ -18,6 +18,7 @@
 #include "vfs/posix/kernel_identity.hpp"
 #include "vfs/posix/posix_backend.hpp"
 #include "vfs/posix/xattr_cache.hpp"
+#include "vfs/samba_xattr.hpp"
 
 namespace flotilla::vfs {
 
@@ -175,6 +176,14 @@ struct Place {
 [[nodiscard]] Result<std::unique_ptr<ports::DirectoryCursor>> make_posix_cursor(
     SharePtr share, const ports::Credentials& who, int directory_fd, std::string_view path);
 [[nodiscard]] Result<bool> is_empty_directory(const Share& share, int directory_fd);
+
+/// What Samba hashes beside a stored descriptor. As the calling thread's identity.
+[[nodiscard]] Result<SystemAcl> system_acl_of(int fd);
+// As the daemon; see ports::BackendFile.
+[[nodiscard]] Result<ports::SystemRights> system_rights_of(const Share& share, int fd);
+[[nodiscard]] Status change_system_acl(const Share& share, int fd, const ports::PosixAcl& acl);
+[[nodiscard]] Status change_owner(const Share& share, int fd, std::optional<std::uint32_t> uid,
+                                  std::optional<std::uint32_t> gid);
 
 /// The rights that mode bits and a POSIX ACL give `who` on `fd`: bits 4 read, 2 write, 1 execute.
 [[nodiscard]] unsigned kernel_rights(const Share& share, const ports::Credentials& who, int fd,
