@@ -101,6 +101,7 @@ std::expected<std::string, std::string> fetch_status(const std::filesystem::path
   const auto address = address_of(path);
   if (!address) return std::unexpected(address.error());
   const int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (server < 0) return std::unexpected(failed(path, "no socket could be made"));
   const timeval patience{3, 0};
   setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   if (connect(server, reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {

@@ -21,6 +21,7 @@ struct KeptName {
 /// Ascending by OpenId.
 [[nodiscard]] inline std::vector<KeptName> kept_names(const FileState& file) {
   std::vector<KeptName> names;
+  names.reserve(file.kept.size());
   for (const auto& [open, kept] : file.kept) {
     names.push_back({open, file.opens.at(open).client, kept.durability.create_guid,
                      kept.durability.app_instance});

@@ -21,7 +21,7 @@ HandlerTask handle_change_notify(Request& request) {
   if (!request.server.config().change_notify) co_return NtStatus::NotImplemented;
   const auto found = request.find_open(body->file_id);
   if (!found) co_return found.error();
-  const std::shared_ptr<session::Open> open = *found;
+  const std::shared_ptr<session::Open>& open = *found;
   if (body->output_buffer_length > request.server.config().transaction_bytes_max) {
     co_return NtStatus::InvalidParameter;
   }

@@ -69,6 +69,7 @@ void ServerChannel::on_closed() {
     return !entry || entry->binding || channels_of(*entry->session).pick(nullptr) == nullptr;
   });
   std::vector<SessionId> ids;
+  ids.reserve(sessions_.size());
   for (const auto& [id, entry] : sessions_) ids.push_back(id);
   for (const SessionId id : ids) {
     const std::shared_ptr<session::Session> session = find_session(id)->session;

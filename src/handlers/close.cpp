@@ -157,7 +157,7 @@ HandlerTask handle_close(Request& request) {
   if (!body) co_return wire::status_of(body.error());
   const auto found = request.find_open(body->file_id);
   if (!found) co_return found.error();
-  const std::shared_ptr<session::Open> open = *found;
+  const std::shared_ptr<session::Open>& open = *found;
   wire::CloseResponse response;
   const bool wants_facts = (body->flags & wire::close_flags::kPostqueryAttrib) != 0;
   // Later writes were not shown one by one: [MS-FSA] 2.1.5.5 sets the time when the open ends.

@@ -49,6 +49,7 @@ NtStatus validate_negotiate(Request& request, const wire::IoctlRequest& ioctl) {
   const auto asked = wire::decode<wire::ValidateNegotiateInfoRequest>(ioctl.input);
   const auto as_numbers = [](const std::vector<wire::Dialect>& dialects) {
     std::vector<std::uint16_t> numbers;
+    numbers.reserve(dialects.size());
     for (const wire::Dialect dialect : dialects) {
       numbers.push_back(static_cast<std::uint16_t>(dialect));
     }

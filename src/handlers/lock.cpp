@@ -72,7 +72,7 @@ HandlerTask handle_lock(Request& request) {
   }
   const auto found = request.find_open(body->file_id);
   if (!found) co_return found.error();
-  const std::shared_ptr<session::Open> open = *found;
+  const std::shared_ptr<session::Open>& open = *found;
   if (open->pipe) co_return NtStatus::InvalidDeviceRequest;
   if (open->directory) co_return NtStatus::InvalidParameter;
   const std::uint32_t sequence =

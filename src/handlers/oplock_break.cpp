@@ -23,7 +23,7 @@ HandlerTask acknowledge_oplock(Request& request) {
   if (!request.tree) co_return NtStatus::NetworkNameDeleted;
   const auto found = request.find_open(body->file_id);
   if (!found) co_return found.error();
-  const std::shared_ptr<session::Open> open = *found;
+  const std::shared_ptr<session::Open>& open = *found;
   if (open->pipe || open->cache_kind != coherence::CacheKind::Oplock) {
     co_return NtStatus::InvalidOplockProtocol;
   }

@@ -69,7 +69,10 @@ void PoolMarks::claim(const Mark& mark, std::uint64_t holder, Done done) {
       count(mark, true);
       note = {life_, own.seq, mark, true};
       to.assign(audience_.begin(), audience_.end());
-      if (!own.known) own.waiting.push_back(std::move(done));
+      if (!own.known) {
+        own.waiting.push_back(std::move(done));
+        done = nullptr;
+      }
     }
   }
   if (to.empty()) return done(true);

@@ -229,7 +229,7 @@ HandlerTask handle_query_directory(Request& request) {
   const wire::QueryDirectoryRequest query = std::move(*decoded);
   auto found = request.find_open(query.file_id);
   if (!found) co_return found.error();
-  const std::shared_ptr<session::Open> open = *found;
+  const std::shared_ptr<session::Open>& open = *found;
   if (const NtStatus wrong = check(request, query, *open); is_error(wrong)) co_return wrong;
   const auto target = file_of(request, open);
   if (!target) co_return target.error();

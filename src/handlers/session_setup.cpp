@@ -103,7 +103,7 @@ Result<std::shared_ptr<ChannelSession>> begin_binding(Request& request) {
   ServerChannel& channel = *request.channel;
   const ports::ConnectionFacts& facts = channel.facts();
   const SessionId id = request.header.session_id;
-  if (const auto entry = channel.find_session(id)) {
+  if (auto entry = channel.find_session(id)) {
     if (entry->binding) return entry;  // its next leg, signature verified
     return fail(NtStatus::RequestNotAccepted);
   }

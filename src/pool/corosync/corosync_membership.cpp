@@ -152,6 +152,7 @@ void CorosyncMembership::Impl::disconnect() {
 
 std::vector<NodeId> CorosyncMembership::Impl::nodes() const {
   std::vector<NodeId> all;
+  all.reserve(group.size());
   for (const Process& process : group) all.push_back(process.node);
   return all;
 }

@@ -14,6 +14,7 @@ namespace flotilla::pool {
 namespace {
 std::vector<coherence::KeptName> names_of(const coherence::KeptFile& file) {
   std::vector<coherence::KeptName> names;
+  names.reserve(file.opens.size());
   for (const coherence::KeptOpen& open : file.opens) {
     names.push_back({open.open.open, open.open.client, open.open.durability.create_guid,
                      open.open.durability.app_instance});
@@ -55,6 +56,7 @@ std::vector<coherence::KeptFound> united(std::vector<FoundHere> all) {
   for (FoundHere& found : all) take(found.decided);
   for (FoundHere& found : all) take(found.copies);
   std::vector<coherence::KeptFound> list;
+  list.reserve(by_open.size());
   for (auto& [open, it] : by_open) list.push_back(std::move(it));
   return list;
 }

@@ -18,11 +18,11 @@ std::uint64_t score_of(const Member& member, std::uint64_t file) {
 const Member& owner_among(const std::vector<Member>& members, const FileKey& key) {
   FLOTILLA_CHECK(!members.empty());
   const std::uint64_t file = hash_of(key);
-  const Member* best = nullptr;
-  std::uint64_t best_score = 0;
+  const Member* best = &members.front();
+  std::uint64_t best_score = score_of(*best, file);
   for (const Member& member : members) {
     const std::uint64_t score = score_of(member, file);
-    if (best == nullptr || score > best_score) {
+    if (score > best_score) {
       best = &member;
       best_score = score;
     }
@@ -32,6 +32,7 @@ const Member& owner_among(const std::vector<Member>& members, const FileKey& key
 
 std::vector<const Member*> ranked(const std::vector<Member>& members, const FileKey& key) {
   std::vector<const Member*> all;
+  all.reserve(members.size());
   for (const Member& member : members) all.push_back(&member);
   const std::uint64_t file = hash_of(key);
   // Stable, as owner_among takes the first of equals.
