@@ -13,6 +13,9 @@ namespace flotilla::coherence {
 [[nodiscard]] Verdict try_rename(Turn& turn, NodeId from, RequestId request,
                                  const BeginRename& asked);
 
+/// Takes FILE_DELETE_ON_CLOSE from an open. An unknown one is nothing.
+void keep_name(Turn& turn, OpenId open);
+
 /// After opens went: where the last one of a delete-pending file did, `node` is to remove the name
 /// and the answer says so. `open` is the last one.
 [[nodiscard]] Closed after_close(Turn& turn, NodeId node, OpenId open);
