@@ -171,7 +171,7 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
                                  .opens_per_file_max = config.server.opens_per_file_max,
                                  .locks_per_file_max = config.server.locks_per_file_max};
   if (config.pool) {
-    auto joined = PoolNode::open(*config.pool, limits, *clock);
+    auto joined = PoolNode::open(*config.pool, limits, *clock, config.poll_window);
     if (!joined) return failed(joined.error());
     pool = std::move(*joined);
     engine = pool->engine();
@@ -195,7 +195,7 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
     audit = std::move(*opened);
   }
   const auto blocking = std::make_shared<runtime::ThreadBlockingPool>();
-  runtime::ShardGroup shards(config.threads);
+  runtime::ShardGroup shards(config.threads, config.poll_window);
   handlers::Server server({.config = config.server,
                            .node = self,
                            .engine = engine,
