@@ -177,6 +177,7 @@ HandlerTask pipe_transceive(Request& request, wire::IoctlRequest ioctl,
 
 HandlerTask on_pipe(Request& request, wire::IoctlRequest ioctl,
                     std::shared_ptr<session::Open> open) {
+  if (!state_of(*open).pipe) co_return NtStatus::InvalidDeviceRequest;  // the quota index
   switch (ioctl.ctl_code) {
     case fsctl::kPipeTransceive:
       co_return co_await pipe_transceive(request, ioctl, std::move(open));

@@ -240,6 +240,20 @@ struct VolumeFacts {
   bool clones = false;      ///< BackendFile::clone_range works
 };
 
+/// What the file system counts of users' files.
+struct QuotaState {
+  bool tracked = false;
+  bool enforced = false;  ///< writes past a limit fail
+};
+
+/// One user's share of the file system. A limit of 0 is none.
+struct UserQuota {
+  std::uint32_t uid = 0;
+  std::uint64_t used_bytes = 0;
+  std::uint64_t soft_bytes = 0;
+  std::uint64_t hard_bytes = 0;
+};
+
 /// Rights the kernel grants on a located file, as an access mask (for MxAc and access checks where
 /// no ACL is stored).
 struct Backend {
@@ -275,6 +289,26 @@ struct Backend {
                                                              BackendFile& file) = 0;
 
   [[nodiscard]] virtual Result<VolumeFacts> volume() = 0;
+
+  // Quotas of the file system that holds the share's root, with the daemon's rights: the caller has
+  // checked the user's. NotSupported where it keeps none.
+  [[nodiscard]] virtual Result<QuotaState> quota_state() { return fail(NtStatus::NotSupported); }
+  /// All zeros for a user who owns nothing and has no limits.
+  [[nodiscard]] virtual Result<UserQuota> quota_of(std::uint32_t uid) {
+    (void)uid;
+    return fail(NtStatus::NotSupported);
+  }
+  /// The first user from `uid` on who has an entry; nothing after the last.
+  [[nodiscard]] virtual Result<std::optional<UserQuota>> next_quota(std::uint32_t uid) {
+    (void)uid;
+    return fail(NtStatus::NotSupported);
+  }
+  /// Sets the limits; what is used is what it is.
+  [[nodiscard]] virtual Status set_quota(const UserQuota& quota) {
+    (void)quota;
+    return fail(NtStatus::NotSupported);
+  }
+
   [[nodiscard]] virtual std::uint64_t volume_id() const noexcept = 0;
   /// Who Credentials::use_share_owner stands for.
   [[nodiscard]] virtual std::uint32_t owner_uid() const noexcept { return 65534; }
