@@ -10,6 +10,7 @@
 #include "handlers/durable/durable_opens.hpp"
 #include "handlers/engine_call.hpp"
 #include "handlers/file_call.hpp"
+#include "handlers/ioctl/ioctl_answer.hpp"
 #include "handlers/pipe.hpp"
 #include "handlers/share_path.hpp"
 #include "handlers/snapshots.hpp"
@@ -19,14 +20,8 @@
 
 namespace flotilla::handlers {
 
-namespace {
-
-namespace fsctl = wire::fsctl;
-
-/// Encodes the response around `output`; `status` Success or a warning, or an error that carries
-/// data (SRV_COPYCHUNK's limits).
-NtStatus send(Request& request, const wire::IoctlRequest& ioctl, ByteView output,
-              NtStatus status = NtStatus::Success) {
+NtStatus send_ioctl(Request& request, const wire::IoctlRequest& ioctl, ByteView output,
+                    NtStatus status) {
   wire::IoctlResponse response;
   response.ctl_code = ioctl.ctl_code;
   response.file_id =
@@ -34,6 +29,15 @@ NtStatus send(Request& request, const wire::IoctlRequest& ioctl, ByteView output
   response.output = output;
   wire::encode(response, request.out);
   return status;
+}
+
+namespace {
+
+namespace fsctl = wire::fsctl;
+
+NtStatus send(Request& request, const wire::IoctlRequest& ioctl, ByteView output,
+              NtStatus status = NtStatus::Success) {
+  return send_ioctl(request, ioctl, output, status);
 }
 
 /// The whole answer or none of it.
@@ -411,17 +415,6 @@ HandlerTask duplicate_extents(Request& request, wire::IoctlRequest ioctl, FileOp
   co_return send(request, ioctl, {});
 }
 
-/// FSCTL_CREATE_OR_GET_OBJECT_ID: the volume's identity and the file's number make the id.
-/// Spec    [MS-FSA] 2.1.5.10.1; [MS-FSCC] 2.1.3.1
-NtStatus object_id(Request& request, const wire::IoctlRequest& ioctl, const FileOpen& target) {
-  wire::FileObjectIdBuffer id;
-  store_le(id.object_id.data(), target.open->key.volume);
-  store_le(id.object_id.data() + 8, target.open->key.inode);
-  store_le(id.birth_volume_id.data(), target.open->key.volume);
-  id.birth_object_id = id.object_id;
-  return send_whole(request, ioctl, wire::encoded(id));
-}
-
 /// [MS-SMB2] 3.3.5.15.9 Handling a Resiliency Request
 HandlerTask request_resiliency(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
   if (request.channel->facts().dialect == 0x0202) co_return NtStatus::InvalidDeviceRequest;
@@ -472,7 +465,18 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
       co_return co_await duplicate_extents(request, ioctl, *target);
     case fsctl::kCreateOrGetObjectId:
     case fsctl::kGetObjectId:
-      co_return object_id(request, ioctl, *target);
+    case fsctl::kSetObjectId:
+    case fsctl::kSetObjectIdExtended:
+    case fsctl::kDeleteObjectId:
+      co_return co_await object_id(request, ioctl, *target);
+    case fsctl::kOffloadRead:
+      co_return co_await offload_read(request, ioctl, *target);
+    case fsctl::kOffloadWrite:
+      co_return co_await offload_write(request, ioctl, *target);
+    case fsctl::kFileLevelTrim:
+      co_return co_await file_level_trim(request, ioctl, *target);
+    case fsctl::kQueryFileRegions:
+      co_return co_await query_file_regions(request, ioctl, *target);
     case fsctl::kIsPathnameValid:
       co_return send(request, ioctl, {});
     case fsctl::kGetCompression:
@@ -487,8 +491,8 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
       if (request.server.torture() == nullptr) co_return NtStatus::InvalidDeviceRequest;
       co_return co_await torture_sleep(request, ioctl, std::move(open));
     default:
-      // Setting object ids and reparse points, trimming, offload, integrity: what the backend has
-      // no word for ([MS-FSA] 2.1.5.10).
+      // Integrity streams, encryption, USN, retrieval pointers and the like: what NTFS or ReFS has
+      // and the backend has no word for ([MS-FSA] 2.1.5.10).
       co_return NtStatus::InvalidDeviceRequest;
   }
 }

@@ -216,6 +216,14 @@ class BackendFile {
     return fail(NtStatus::NotSupported);
   }
 
+  /// What set_object_id kept: a FILE_OBJECTID_BUFFER ([MS-FSCC] 2.1.3.1), or nothing.
+  [[nodiscard]] virtual Result<std::optional<Bytes>> object_id() { return std::optional<Bytes>(); }
+  /// Nothing: forgets it. With the daemon's rights: the caller has checked the user's.
+  [[nodiscard]] virtual Status set_object_id(const std::optional<Bytes>& id) {
+    (void)id;
+    return fail(NtStatus::NotSupported);
+  }
+
   /// Rights, set-id and sticky bits, as chmod(2). For clients that speak POSIX.
   [[nodiscard]] virtual Status set_mode(const Credentials& who, std::uint32_t mode) {
     (void)who, (void)mode;

@@ -31,6 +31,7 @@ struct Node {
   Bytes data;
   std::vector<ports::ExtendedAttribute> eas;
   std::optional<Bytes> security;
+  std::optional<Bytes> object_id;
   struct Child {
     std::string name;
     NodePtr node;
@@ -338,6 +339,15 @@ class MemFile final : public ports::BackendFile {
   Status store_security(ByteView descriptor) override {
     const std::lock_guard lock(world_->mutex);
     node_->security.emplace(descriptor.begin(), descriptor.end());
+    return {};
+  }
+  Result<std::optional<Bytes>> object_id() override {
+    const std::lock_guard lock(world_->mutex);
+    return node_->object_id;
+  }
+  Status set_object_id(const std::optional<Bytes>& id) override {
+    const std::lock_guard lock(world_->mutex);
+    node_->object_id = id;
     return {};
   }
   Result<std::vector<ports::DataRange>> allocated_ranges(ports::DataRange range) override {
