@@ -1,4 +1,5 @@
 // [MS-FSCC] classes and chains, SIDs, security descriptors, text: the first byte picks.
+#include "wire/quota.hpp"
 #include "wire/security_descriptor.hpp"
 #include "wire/utf16.hpp"
 #include "wire_fuzz_common.hpp"
@@ -27,7 +28,19 @@ void directory(std::size_t choice, ByteView input) {
 void chains(std::size_t choice, ByteView input) {
   constexpr std::size_t kNoLimit = std::size_t{1} << 24;
   Bytes again;
-  switch (choice % 4) {
+  switch (choice % 6) {
+    case 4:
+      if (const auto list = decode_quotas(input)) {
+        FLOTILLA_CHECK(encode_quotas(*list, kNoLimit, again) == list->size());
+        FLOTILLA_CHECK(decode_quotas(again).value() == *list);
+      }
+      return;
+    case 5:
+      if (const auto query = decode_query_quota(input)) {
+        encode_query_quota(*query, again);
+        FLOTILLA_CHECK(decode_query_quota(again).value() == *query);
+      }
+      return;
     case 0:
       if (const auto list = decode_notify(input)) {
         FLOTILLA_CHECK(encode_notify(*list, kNoLimit, again));

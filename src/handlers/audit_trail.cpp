@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "base/log.hpp"
 #include "handlers/channel.hpp"
 #include "handlers/open_state.hpp"
 #include "handlers/request.hpp"
@@ -80,6 +81,22 @@ void audit_refusal(Request& request) {
   if (request.tree) event.share = request.tree->share_name;
   event.path = path_of(request);
   audit->record(std::move(event));
+}
+
+void log_disk_trouble(Request& request, NtStatus status) {
+  if (status != NtStatus::DiskFull && status != NtStatus::MediaWriteProtected &&
+      status != NtStatus::UnexpectedIoError) {
+    return;
+  }
+  constexpr std::int64_t kPauseNs = 10'000'000'000;
+  std::int64_t told = request.server.disk_trouble_told_ns.load(std::memory_order_relaxed);
+  const std::int64_t now = request.server.clock().mono().ns;
+  if (told != 0 && now - told < kPauseNs) return;
+  if (!request.server.disk_trouble_told_ns.compare_exchange_strong(told, now)) return;
+  log::error("share {}: {} of \"{}\" for {}: {}; the client was told that it did not happen",
+             request.tree ? request.tree->share_name : std::string(),
+             wire::name_of(request.header.command), path_of(request),
+             request.session ? request.session->user_name : std::string(), name_of(status));
 }
 
 }  // namespace flotilla::handlers

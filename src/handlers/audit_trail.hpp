@@ -20,4 +20,8 @@ void audit_logon(Request& request, const ports::AuthAttempt& attempt,
 /// The request was answered AccessDenied.
 void audit_refusal(Request& request);
 
+/// A log line for an answer that tells of a full, read-only or broken disk; at most one in ten
+/// seconds.
+void log_disk_trouble(Request& request, NtStatus status);
+
 }  // namespace flotilla::handlers

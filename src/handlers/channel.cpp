@@ -204,6 +204,7 @@ runtime::Task<NtStatus> ServerChannel::carry_out(Request& request,
   }
   const NtStatus status = co_await rule_of(header.command).handler(request);
   if (status == NtStatus::AccessDenied) audit_refusal(request);
+  if (is_error(status)) log_disk_trouble(request, status);
   request.chain.session = header.session_id;
   request.chain.tree = header.tree_id;
   co_return status;

@@ -10,6 +10,7 @@
 #include "handlers/durable/durable_opens.hpp"
 #include "handlers/engine_call.hpp"
 #include "handlers/file_call.hpp"
+#include "handlers/ioctl/ioctl_answer.hpp"
 #include "handlers/pipe.hpp"
 #include "handlers/share_path.hpp"
 #include "handlers/snapshots.hpp"
@@ -19,14 +20,8 @@
 
 namespace flotilla::handlers {
 
-namespace {
-
-namespace fsctl = wire::fsctl;
-
-/// Encodes the response around `output`; `status` Success or a warning, or an error that carries
-/// data (SRV_COPYCHUNK's limits).
-NtStatus send(Request& request, const wire::IoctlRequest& ioctl, ByteView output,
-              NtStatus status = NtStatus::Success) {
+NtStatus send_ioctl(Request& request, const wire::IoctlRequest& ioctl, ByteView output,
+                    NtStatus status) {
   wire::IoctlResponse response;
   response.ctl_code = ioctl.ctl_code;
   response.file_id =
@@ -34,6 +29,15 @@ NtStatus send(Request& request, const wire::IoctlRequest& ioctl, ByteView output
   response.output = output;
   wire::encode(response, request.out);
   return status;
+}
+
+namespace {
+
+namespace fsctl = wire::fsctl;
+
+NtStatus send(Request& request, const wire::IoctlRequest& ioctl, ByteView output,
+              NtStatus status = NtStatus::Success) {
+  return send_ioctl(request, ioctl, output, status);
 }
 
 /// The whole answer or none of it.
@@ -177,6 +181,7 @@ HandlerTask pipe_transceive(Request& request, wire::IoctlRequest ioctl,
 
 HandlerTask on_pipe(Request& request, wire::IoctlRequest ioctl,
                     std::shared_ptr<session::Open> open) {
+  if (!state_of(*open).pipe) co_return NtStatus::InvalidDeviceRequest;  // the quota index
   switch (ioctl.ctl_code) {
     case fsctl::kPipeTransceive:
       co_return co_await pipe_transceive(request, ioctl, std::move(open));
@@ -309,39 +314,6 @@ HandlerTask set_zero_data(Request& request, wire::IoctlRequest ioctl, FileOpen t
   co_return send(request, ioctl, {});
 }
 
-/// The client needs these ranges no more: their whole blocks are given back, and read as zeros.
-/// Spec    [MS-FSCC] 2.3.13 FSCTL_FILE_LEVEL_TRIM Request, 2.3.14
-HandlerTask level_trim(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
-  constexpr std::uint64_t kPage = 4096;
-  if (target.open->directory) co_return NtStatus::InvalidParameter;
-  if (!target.allows(wire::access::kWriteData)) co_return NtStatus::AccessDenied;
-  const auto asked = wire::decode<wire::FileLevelTrim>(ioctl.input);
-  if (!asked || asked->ranges.empty()) co_return NtStatus::InvalidParameter;
-  for (const wire::FileAllocatedRange& range : asked->ranges) {
-    if (range.file_offset > INT64_MAX || range.length > INT64_MAX - range.file_offset) {
-      co_return NtStatus::InvalidParameter;
-    }
-    const std::uint64_t from = (range.file_offset + kPage - 1) / kPage * kPage;
-    const std::uint64_t to = (range.file_offset + range.length) / kPage * kPage;
-    if (from >= to) continue;
-    auto ticket = co_await admit_change(request, target, from, to - from);
-    if (!ticket) co_return ticket.error();
-    auto call = [file = target.file, part = ports::DataRange{from, to - from}]() -> Status {
-      return file->zero(part, true);
-    };
-    const Status done =
-        co_await offload(request.server, request.executor(), false, std::move(call));
-    ticket->release();
-    if (!done) co_return done.error();
-    if (!still_open(*target.open)) co_return NtStatus::FileClosed;
-  }
-  Bytes output;
-  if (ioctl.max_output_response >= 4) {
-    ByteWriter(output).u32(static_cast<std::uint32_t>(asked->ranges.size()));
-  }
-  co_return send(request, ioctl, output);
-}
-
 /// [MS-FSA] 2.1.5.10.22 FSCTL_QUERY_ALLOCATED_RANGES
 HandlerTask allocated_ranges(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
   constexpr std::size_t kEntryBytes = 16;
@@ -443,17 +415,6 @@ HandlerTask duplicate_extents(Request& request, wire::IoctlRequest ioctl, FileOp
   co_return send(request, ioctl, {});
 }
 
-/// FSCTL_CREATE_OR_GET_OBJECT_ID: the volume's identity and the file's number make the id.
-/// Spec    [MS-FSA] 2.1.5.10.1; [MS-FSCC] 2.1.3.1
-NtStatus object_id(Request& request, const wire::IoctlRequest& ioctl, const FileOpen& target) {
-  wire::FileObjectIdBuffer id;
-  store_le(id.object_id.data(), target.open->key.volume);
-  store_le(id.object_id.data() + 8, target.open->key.inode);
-  store_le(id.birth_volume_id.data(), target.open->key.volume);
-  id.birth_object_id = id.object_id;
-  return send_whole(request, ioctl, wire::encoded(id));
-}
-
 /// [MS-SMB2] 3.3.5.15.9 Handling a Resiliency Request
 HandlerTask request_resiliency(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
   if (request.channel->facts().dialect == 0x0202) co_return NtStatus::InvalidDeviceRequest;
@@ -498,15 +459,24 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
       co_return co_await set_sparse(request, ioctl, *target);
     case fsctl::kSetZeroData:
       co_return co_await set_zero_data(request, ioctl, *target);
-    case fsctl::kFileLevelTrim:
-      co_return co_await level_trim(request, ioctl, *target);
     case fsctl::kQueryAllocatedRanges:
       co_return co_await allocated_ranges(request, ioctl, *target);
     case fsctl::kDuplicateExtentsToFile:
       co_return co_await duplicate_extents(request, ioctl, *target);
     case fsctl::kCreateOrGetObjectId:
     case fsctl::kGetObjectId:
-      co_return object_id(request, ioctl, *target);
+    case fsctl::kSetObjectId:
+    case fsctl::kSetObjectIdExtended:
+    case fsctl::kDeleteObjectId:
+      co_return co_await object_id(request, ioctl, *target);
+    case fsctl::kOffloadRead:
+      co_return co_await offload_read(request, ioctl, *target);
+    case fsctl::kOffloadWrite:
+      co_return co_await offload_write(request, ioctl, *target);
+    case fsctl::kFileLevelTrim:
+      co_return co_await file_level_trim(request, ioctl, *target);
+    case fsctl::kQueryFileRegions:
+      co_return co_await query_file_regions(request, ioctl, *target);
     case fsctl::kIsPathnameValid:
       co_return send(request, ioctl, {});
     case fsctl::kGetCompression:
@@ -521,8 +491,8 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
       if (request.server.torture() == nullptr) co_return NtStatus::InvalidDeviceRequest;
       co_return co_await torture_sleep(request, ioctl, std::move(open));
     default:
-      // Setting object ids and reparse points, offload, integrity: what the backend has
-      // no word for ([MS-FSA] 2.1.5.10).
+      // Integrity streams, encryption, USN, retrieval pointers and the like: what NTFS or ReFS has
+      // and the backend has no word for ([MS-FSA] 2.1.5.10).
       co_return NtStatus::InvalidDeviceRequest;
   }
 }

@@ -38,8 +38,9 @@ struct TreeState final : session::Attachment {
   bool macos_listings = false;   ///< its client asked for what handlers/macos.hpp adds to them
 };
 
-class Pipe;      // handlers/pipe.hpp: an open named pipe of IPC$
-class OpenLink;  // handlers/open_link.hpp: what the engine tells the open
+struct QuotaIndex;  // handlers/quota/quota.hpp
+class Pipe;         // handlers/pipe.hpp: an open named pipe of IPC$
+class OpenLink;     // handlers/open_link.hpp: what the engine tells the open
 
 /// QUERY_DIRECTORY's place: [MS-SMB2] 3.3.1.10 EnumerationLocation and EnumerationSearchPattern.
 struct Enumeration {
@@ -107,6 +108,7 @@ struct OpenState final : session::Attachment {
   std::shared_ptr<EnumerationTurn> enumeration_turn;
   std::shared_ptr<NotifyWatch> watch;  ///< CHANGE_NOTIFY's; removed from the hub on close
   std::unique_ptr<Pipe> pipe;
+  std::shared_ptr<QuotaIndex> quota;  ///< null but for the quota index
   DurableTraits durable;
   std::uint32_t locks_held = 0;  ///< in Server::locks_count
   // For the answer to a replay or a reconnect: what the CREATE was answered.

@@ -72,6 +72,7 @@ HandlerTask handle_read(Request& request) {
   if (read->channel != wire::channel::kNone && request.session->dialect >= 0x0300) {
     co_return NtStatus::InvalidParameter;  // no RDMA
   }
+  if ((*found)->pipe && !state_of(**found).pipe) co_return NtStatus::InvalidDeviceRequest;
   if ((*found)->pipe) co_return co_await read_pipe(request, *found, read->length);
   if ((*found)->directory) co_return NtStatus::InvalidDeviceRequest;
   const auto target = file_of(request, *found);

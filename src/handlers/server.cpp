@@ -6,6 +6,7 @@
 #include "handlers/durable/durable_opens.hpp"
 #include "handlers/lease_index.hpp"
 #include "handlers/notify_hub.hpp"
+#include "handlers/offload_tokens.hpp"
 #include "handlers/open_state.hpp"
 #include "handlers/session_channels.hpp"
 #include "handlers/session_table.hpp"
@@ -52,6 +53,7 @@ Server::Server(ServerParts parts)
       notify_(std::make_unique<NotifyHub>()),
       sessions_(std::make_unique<SessionTable>()),
       leases_(std::make_unique<LeaseIndex>()),
+      offload_tokens_(std::make_unique<OffloadTokens>()),
       durable_(std::make_shared<DurableOpens>(*this)) {
   if (parts_.config.torture_fsctls) torture_ = std::make_unique<TortureFsctls>();
   ipc_.config.name = "IPC$";

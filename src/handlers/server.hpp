@@ -38,6 +38,7 @@ class SessionTable;  // handlers/session_table.hpp: all sessions of this node, f
 class LeaseIndex;    // handlers/lease_index.hpp: which file a client's lease key belongs to
 class DurableOpens;  // handlers/durable/durable_opens.hpp: opens that a client may name again
 class ServerChannel;
+class OffloadTokens;
 class TortureFsctls;  // handlers/torture_fsctls.hpp: none but on test servers
 
 /// A share that is being served. Immutable after start.
@@ -158,6 +159,7 @@ class Server final : public ports::ChannelServer {
   [[nodiscard]] DurableOpens& durable() noexcept { return *durable_; }
   /// Null but on test servers.
   [[nodiscard]] TortureFsctls* torture() const noexcept { return torture_.get(); }
+  [[nodiscard]] OffloadTokens& offload_tokens() noexcept { return *offload_tokens_; }
   [[nodiscard]] OpenFiles& open_files() noexcept { return open_files_; }
   [[nodiscard]] PoolMarks& marks() noexcept { return marks_; }
   /// Before the first request; lives as long as the server. Null: this node is alone.
@@ -182,6 +184,8 @@ class Server final : public ports::ChannelServer {
   std::atomic<std::uint64_t> requests_count{0};
   std::atomic<std::uint64_t> read_bytes{0};
   std::atomic<std::uint64_t> written_bytes{0};
+  /// MonoTime of the last log line about a full or broken disk: see log_disk_trouble.
+  std::atomic<std::int64_t> disk_trouble_told_ns{0};
 
  private:
   ServerParts parts_;
@@ -190,6 +194,7 @@ class Server final : public ports::ChannelServer {
   std::unique_ptr<SessionTable> sessions_;
   std::unique_ptr<LeaseIndex> leases_;
   std::unique_ptr<TortureFsctls> torture_;
+  std::unique_ptr<OffloadTokens> offload_tokens_;
   OpenFiles open_files_;
   PoolMarks marks_;
   PoolQueries* queries_ = nullptr;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/log.hpp"
 #include "handlers/open_state.hpp"
 
 namespace flotilla::handlers {
@@ -36,6 +37,18 @@ bool has_sid(const wire::Sid& sid, const ports::Token& token) {
          std::ranges::find(token.group_sids, sid) != token.group_sids.end();
 }
 
+/// The first group of `names` that nobody knows: who is in it cannot be told.
+std::optional<std::string> unknown_group(const std::vector<std::string>& names, const Share& share,
+                                         ports::Accounts* accounts) {
+  for (const std::string& listed : names) {
+    if (!listed.starts_with('@')) continue;
+    const std::string name = listed.substr(1);
+    if (wire::Sid::parse(name) || share.gids.contains(name)) continue;
+    if (accounts == nullptr || !accounts->find_group(name)) return name;
+  }
+  return std::nullopt;
+}
+
 bool has_group(const std::vector<std::string>& names) {
   return std::ranges::any_of(names, [](const std::string& name) { return name.starts_with('@'); });
 }
@@ -59,13 +72,28 @@ bool may_use(const Share& share, const ports::Token& token, ports::Accounts* acc
   if (token.anonymous || is_listed(share.config.invalid_users, share, token, accounts)) {
     return false;
   }
+  if (const auto unknown = unknown_group(share.config.invalid_users, share, accounts)) {
+    log::warn(
+        "share {}: invalid_users names the group \"{}\", which is neither a Unix group nor one of "
+        "`flotilla group` or winbind: {} is refused, as everybody is until the name is mended",
+        share.config.name, *unknown, token.user_name);
+    return false;
+  }
   return share.config.valid_users.empty() ||
          is_listed(share.config.valid_users, share, token, accounts);
 }
 
 bool only_reads(const Share& share, const ports::Token& token, ports::Accounts* accounts) {
   if (is_listed(share.config.write_list, share, token, accounts)) return false;
-  return share.config.read_only || is_listed(share.config.read_list, share, token, accounts);
+  if (share.config.read_only || is_listed(share.config.read_list, share, token, accounts)) {
+    return true;
+  }
+  const auto unknown = unknown_group(share.config.read_list, share, accounts);
+  if (unknown) {
+    log::warn("share {}: read_list names the group \"{}\", which nobody knows: {} only reads",
+              share.config.name, *unknown, token.user_name);
+  }
+  return unknown.has_value();
 }
 
 bool names_groups(const Share& share) {

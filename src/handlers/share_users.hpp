@@ -14,11 +14,13 @@ namespace flotilla::handlers {
 [[nodiscard]] bool is_listed(const std::vector<std::string>& names, const Share& share,
                              const ports::Token& token, ports::Accounts* accounts = nullptr);
 
-/// TREE_CONNECT: valid_users and invalid_users. Nobody anonymous may.
+/// TREE_CONNECT: valid_users and invalid_users. Nobody anonymous may. While invalid_users names a
+/// group that nobody knows, nobody may at all: it cannot be told who is meant (a log line says so).
 [[nodiscard]] bool may_use(const Share& share, const ports::Token& token,
                            ports::Accounts* accounts = nullptr);
 
-/// read_only, read_list and write_list; write_list wins.
+/// read_only, read_list and write_list; write_list wins. A group of read_list that nobody knows is
+/// everybody.
 [[nodiscard]] bool only_reads(const Share& share, const ports::Token& token,
                               ports::Accounts* accounts = nullptr);
 

@@ -49,6 +49,23 @@ TEST(ShareUsers, InvalidUsersWinOverValidUsers) {
   EXPECT_FALSE(may_use(share, nobody));
 }
 
+TEST(ShareUsers, AnUnknownGroupThatIsToBeKeptOutKeepsAllOut) {
+  Share share;
+  share.gids["staff"] = 50;
+  share.config.invalid_users = {"@staff"};
+  EXPECT_TRUE(may_use(share, user("ann", {4})));
+  share.config.invalid_users = {"@staff", "@stafff"};
+  EXPECT_FALSE(may_use(share, user("ann", {4}))) << "who was meant cannot be told";
+  share.config.invalid_users.clear();
+  share.config.valid_users = {"ann", "@stafff"};
+  EXPECT_TRUE(may_use(share, user("ann", {4})));
+  EXPECT_FALSE(may_use(share, user("eve", {4})));
+  share.config.read_list = {"@stafff"};
+  EXPECT_TRUE(only_reads(share, user("ann", {4})));
+  share.config.write_list = {"ann"};
+  EXPECT_FALSE(only_reads(share, user("ann", {4})));
+}
+
 TEST(ShareUsers, TheWriteListWinsOverTheReadListAndReadOnly) {
   Share share;
   share.config.read_list = {"ann", "bob"};

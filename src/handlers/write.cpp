@@ -39,6 +39,7 @@ HandlerTask handle_write(Request& request) {
     co_return NtStatus::InvalidParameter;  // no RDMA
   }
   if ((*found)->pipe) {
+    if (!state_of(**found).pipe) co_return NtStatus::InvalidDeviceRequest;
     const Status done = state_of(**found).pipe->write(write->data);
     co_return done ? answer(request, write->data.size()) : done.error();
   }

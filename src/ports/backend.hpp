@@ -218,6 +218,14 @@ class BackendFile {
     return fail(NtStatus::NotSupported);
   }
 
+  /// What set_object_id kept: a FILE_OBJECTID_BUFFER ([MS-FSCC] 2.1.3.1), or nothing.
+  [[nodiscard]] virtual Result<std::optional<Bytes>> object_id() { return std::optional<Bytes>(); }
+  /// Nothing: forgets it. With the daemon's rights: the caller has checked the user's.
+  [[nodiscard]] virtual Status set_object_id(const std::optional<Bytes>& id) {
+    (void)id;
+    return fail(NtStatus::NotSupported);
+  }
+
   /// Rights, set-id and sticky bits, as chmod(2). For clients that speak POSIX.
   [[nodiscard]] virtual Status set_mode(const Credentials& who, std::uint32_t mode) {
     (void)who, (void)mode;
@@ -240,6 +248,20 @@ struct VolumeFacts {
   bool read_only = false;
   bool compresses = false;  ///< BackendFile::set_compressed works
   bool clones = false;      ///< BackendFile::clone_range works
+};
+
+/// What the file system counts of users' files.
+struct QuotaState {
+  bool tracked = false;
+  bool enforced = false;  ///< writes past a limit fail
+};
+
+/// One user's share of the file system. A limit of 0 is none.
+struct UserQuota {
+  std::uint32_t uid = 0;
+  std::uint64_t used_bytes = 0;
+  std::uint64_t soft_bytes = 0;
+  std::uint64_t hard_bytes = 0;
 };
 
 /// Rights the kernel grants on a located file, as an access mask (for MxAc and access checks where
@@ -277,6 +299,26 @@ struct Backend {
                                                              BackendFile& file) = 0;
 
   [[nodiscard]] virtual Result<VolumeFacts> volume() = 0;
+
+  // Quotas of the file system that holds the share's root, with the daemon's rights: the caller has
+  // checked the user's. NotSupported where it keeps none.
+  [[nodiscard]] virtual Result<QuotaState> quota_state() { return fail(NtStatus::NotSupported); }
+  /// All zeros for a user who owns nothing and has no limits.
+  [[nodiscard]] virtual Result<UserQuota> quota_of(std::uint32_t uid) {
+    (void)uid;
+    return fail(NtStatus::NotSupported);
+  }
+  /// The first user from `uid` on who has an entry; nothing after the last.
+  [[nodiscard]] virtual Result<std::optional<UserQuota>> next_quota(std::uint32_t uid) {
+    (void)uid;
+    return fail(NtStatus::NotSupported);
+  }
+  /// Sets the limits; what is used is what it is.
+  [[nodiscard]] virtual Status set_quota(const UserQuota& quota) {
+    (void)quota;
+    return fail(NtStatus::NotSupported);
+  }
+
   [[nodiscard]] virtual std::uint64_t volume_id() const noexcept = 0;
   /// Who Credentials::use_share_owner stands for.
   [[nodiscard]] virtual std::uint32_t owner_uid() const noexcept { return 65534; }

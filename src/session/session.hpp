@@ -36,7 +36,7 @@ class Open {
   SessionId session;
   std::string path;  ///< share-relative, '/'-separated, current after renames
   bool directory = false;
-  bool pipe = false;
+  bool pipe = false;  ///< or the quota index: there is no file behind it
   coherence::AccessMask granted_access = 0;
   coherence::ShareAccess share_access = 0;
   std::uint32_t create_options = 0;

@@ -53,8 +53,9 @@ using PayloadTypes = TypeList<
     SrvRequestResumeKeyResponse, SrvSnapshotArray, NetworkResiliencyRequest, PipeWaitRequest,
     ReparseDataBuffer, SymbolicLinkReparseDataBuffer, FileZeroDataInformation, FileAllocatedRange,
     FileSetSparseBuffer, CompressionFormat, DuplicateExtentsData, FileObjectIdBuffer, FileLevelTrim,
-    DfsReferralRequest, MacServerQuery, MacServerAnswer, SymbolicLinkErrorResponse,
-    BufferTooSmallErrorData, Smb2Header, TransformHeader, CompressionTransformHeader>;
+    OffloadReadInput, OffloadReadOutput, OffloadWriteInput, OffloadWriteOutput, DfsReferralRequest,
+    MacServerQuery, MacServerAnswer, SymbolicLinkErrorResponse, BufferTooSmallErrorData, Smb2Header,
+    TransformHeader, CompressionTransformHeader>;
 
 /// [MS-FSCC].
 using FsccTypes =

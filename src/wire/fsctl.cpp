@@ -188,6 +188,45 @@ struct Fields<FileLevelTrim> : PayloadLayout {
   }
 };
 template <>
+struct Fields<OffloadReadInput> : PayloadLayout {
+  static void visit(auto& v, auto& s) {
+    v.field("size", s.size);
+    v.field("flags", s.flags);
+    v.field("token_time_to_live_ms", s.token_time_to_live_ms);
+    v.reserved(4);
+    v.field("file_offset", s.file_offset);
+    v.field("copy_length", s.copy_length);
+  }
+};
+template <>
+struct Fields<OffloadReadOutput> : PayloadLayout {
+  static void visit(auto& v, auto& s) {
+    v.field("size", s.size);
+    v.field("flags", s.flags);
+    v.field("transfer_length", s.transfer_length);
+    v.field("token", s.token);
+  }
+};
+template <>
+struct Fields<OffloadWriteInput> : PayloadLayout {
+  static void visit(auto& v, auto& s) {
+    v.field("size", s.size);
+    v.field("flags", s.flags);
+    v.field("file_offset", s.file_offset);
+    v.field("copy_length", s.copy_length);
+    v.field("transfer_offset", s.transfer_offset);
+    v.field("token", s.token);
+  }
+};
+template <>
+struct Fields<OffloadWriteOutput> : PayloadLayout {
+  static void visit(auto& v, auto& s) {
+    v.field("size", s.size);
+    v.field("flags", s.flags);
+    v.field("length_written", s.length_written);
+  }
+};
+template <>
 struct Fields<DfsReferralRequest> : PayloadLayout {
   static void visit(auto& v, auto& s) {
     v.field("max_referral_level", s.max_referral_level);
@@ -212,6 +251,10 @@ FLOTILLA_WIRE_INSTANTIATE(CompressionFormat);
 FLOTILLA_WIRE_INSTANTIATE(DuplicateExtentsData);
 FLOTILLA_WIRE_INSTANTIATE(FileObjectIdBuffer);
 FLOTILLA_WIRE_INSTANTIATE(FileLevelTrim);
+FLOTILLA_WIRE_INSTANTIATE(OffloadReadInput);
+FLOTILLA_WIRE_INSTANTIATE(OffloadReadOutput);
+FLOTILLA_WIRE_INSTANTIATE(OffloadWriteInput);
+FLOTILLA_WIRE_INSTANTIATE(OffloadWriteOutput);
 FLOTILLA_WIRE_INSTANTIATE(DfsReferralRequest);
 
 void encode_network_interfaces(const std::vector<NetworkInterfaceInfo>& list, Bytes& out) {

@@ -135,6 +135,40 @@ struct FileLevelTrim {
   std::uint32_t key = 0;
   std::vector<FileAllocatedRange> ranges;
 };
+/// [MS-FSCC] 2.3.41 FSCTL_OFFLOAD_READ_INPUT; offsets and lengths in whole sectors
+struct OffloadReadInput {
+  static constexpr std::uint32_t kBytes = 32;
+  std::uint32_t size = kBytes;
+  std::uint32_t flags = 0;
+  std::uint32_t token_time_to_live_ms = 0;  ///< 0: as the server likes
+  std::uint64_t file_offset = 0;
+  std::uint64_t copy_length = 0;
+};
+/// [MS-FSCC] 2.3.42
+struct OffloadReadOutput {
+  static constexpr std::uint32_t kBytes = 528;
+  std::uint32_t size = kBytes;
+  std::uint32_t flags = 0;
+  std::uint64_t transfer_length = 0;
+  std::array<std::uint8_t, 512> token{};
+};
+/// [MS-FSCC] 2.3.43
+struct OffloadWriteInput {
+  static constexpr std::uint32_t kBytes = 544;
+  std::uint32_t size = kBytes;
+  std::uint32_t flags = 0;
+  std::uint64_t file_offset = 0;
+  std::uint64_t copy_length = 0;
+  std::uint64_t transfer_offset = 0;  ///< in what the token stands for
+  std::array<std::uint8_t, 512> token{};
+};
+/// [MS-FSCC] 2.3.44
+struct OffloadWriteOutput {
+  static constexpr std::uint32_t kBytes = 16;
+  std::uint32_t size = kBytes;
+  std::uint32_t flags = 0;
+  std::uint64_t length_written = 0;
+};
 /// [MS-DFSC] 2.2.2 REQ_GET_DFS_REFERRAL
 struct DfsReferralRequest {
   std::uint16_t max_referral_level = 0;

@@ -313,6 +313,7 @@ inline constexpr std::uint32_t kGetCompression = 0x0009003C;
 inline constexpr std::uint32_t kSetCompression = 0x0009C040;
 inline constexpr std::uint32_t kGetObjectId = 0x0009009C;
 inline constexpr std::uint32_t kSetObjectId = 0x00090098;
+inline constexpr std::uint32_t kSetObjectIdExtended = 0x000900BC;
 inline constexpr std::uint32_t kDeleteObjectId = 0x000900A0;
 inline constexpr std::uint32_t kCreateOrGetObjectId = 0x000900C0;
 inline constexpr std::uint32_t kGetIntegrityInformation = 0x0009027C;

@@ -36,6 +36,7 @@ class TestExchange final : public ports::AuthExchange {
     for (const char c : token->user_name) rid = rid * 31 + static_cast<std::uint8_t>(c);
     token->user_sid = wire::Sid{5, {21, 1, 2, 3, rid}};
     token->domain = "TEST";
+    if (token->user_name == "admin") token->group_sids = {wire::well_known::kAdministrators};
     if (token->user_name == "expired") out.expires_unix_seconds = 1'700'000'060;
     out.done = true;
     out.token = std::move(token);

@@ -34,7 +34,7 @@ class TestClock final : public ports::Clock {
 };
 
 /// "user:NAME" logs NAME in after one more leg ("hello" -> "challenge"); "anonymous", "guest";
-/// anything else is LogonFailure. Session keys are made of the name.
+/// anything else is LogonFailure. "admin" is an administrator. Session keys are made of the name.
 [[nodiscard]] std::shared_ptr<ports::Identity> make_test_identity();
 [[nodiscard]] Bytes test_session_key(std::string_view user);
 

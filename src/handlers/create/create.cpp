@@ -17,6 +17,7 @@
 #include "handlers/pipe.hpp"
 #include "handlers/pool_lookup.hpp"
 #include "handlers/posix.hpp"
+#include "handlers/quota/quota.hpp"
 #include "handlers/request.hpp"
 #include "wire/utf16.hpp"
 
@@ -403,6 +404,30 @@ HandlerTask open_pipe(Request& request, const wire::CreateRequest& body) {
   co_return NtStatus::Success;
 }
 
+/// The index of the share's quotas, which is no file: nobody shares it, and it is always there.
+/// Spec    [MS-FSA] 2.1.5.21: quotas are asked for through an open of it
+NtStatus open_quota_index(Request& request, const wire::CreateRequest& body) {
+  namespace fa = wire::file_attribute;
+  if (!must_exist(body.create_disposition) &&
+      body.create_disposition != wire::CreateDisposition::OpenIf) {
+    return NtStatus::AccessDenied;
+  }
+  if (overwrites(body.create_disposition)) return NtStatus::AccessDenied;
+  Making making;
+  making.body = body;
+  making.share = &share_of(*request.tree);
+  making.open_id = request.server.engine().next_open_id();
+  // Most clients ask for the right to write, also to read.
+  making.rights.maximal = wire::access::kFileAllAccess;
+  making.granted = map_generic(body.desired_access) & wire::access::kFileAllAccess;
+  making.facts.attributes = fa::kHidden | fa::kSystem | fa::kDirectory | fa::kArchive;
+  const std::shared_ptr<session::Open> open = hang_up(request, making);
+  open->pipe = true;
+  state_of(*open).quota = std::make_shared<QuotaIndex>();
+  append_response(request, making, *open);
+  return NtStatus::Success;
+}
+
 /// What other clients' watches see.
 void report(Request& request, const Making& making) {
   NotifyHub& hub = request.server.notify();
@@ -488,7 +513,9 @@ HandlerTask handle_create(Request& request) {
   auto asks = read_create_contexts(*body, request.channel->facts(), server.config().leases);
   if (!asks) co_return asks.error();
   auto name = parse_name(request, body->name);
-  if (!name && !reconnects) co_return name.error();
+  if (!name && !reconnects) {
+    co_return names_quota_index(body->name) ? open_quota_index(request, *body) : name.error();
+  }
   making.body = *std::move(body);
   making.asks = *std::move(asks);
   if (name) making.name = *std::move(name);

@@ -1,5 +1,6 @@
 // The share's file system, as clients see it. Calls into the backend block.
 #include "handlers/query_info/info_answer.hpp"
+#include "handlers/quota/quota.hpp"
 #include "wire/fscc.hpp"
 #include "wire/posix.hpp"
 #include "wire/utf16.hpp"
@@ -25,6 +26,7 @@ std::uint32_t attributes_of(const FileOpen& target, const ports::VolumeFacts& vo
   // As NTFS has it: names differ by case where somebody makes them so by other means.
   attributes |= fs::kCaseSensitiveSearch;
   if (!target.share->config.named_streams) attributes &= ~fs::kNamedStreams;
+  if (target.share->backend->quota_state()) attributes |= fs::kVolumeQuotas;
   if (volume.compresses) attributes |= fs::kFileCompression;
   if (volume.clones) attributes |= fs::kSupportsBlockRefcounting;
   if (volume.read_only || target.share->config.read_only) attributes |= fs::kReadOnlyVolume;
@@ -33,8 +35,9 @@ std::uint32_t attributes_of(const FileOpen& target, const ports::VolumeFacts& vo
 
 }  // namespace
 
-Result<InfoAnswer> query_filesystem(const FileOpen& target, const wire::QueryInfoRequest& query) {
-  const auto volume = target.share->backend->volume();
+Result<InfoAnswer> query_filesystem(const FileOpen& target, const wire::QueryInfoRequest& query,
+                                    std::uint32_t uid) {
+  auto volume = target.share->backend->volume();
   if (!volume) return fail(volume.error());
   const std::uint32_t block_bytes = volume->block_bytes ? volume->block_bytes : 4096;
   const std::uint32_t sectors = std::max(block_bytes / kSectorBytes, 1U);
@@ -49,6 +52,7 @@ Result<InfoAnswer> query_filesystem(const FileOpen& target, const wire::QueryInf
       return fixed(info, 24);
     }
     case Class::FileFsSizeInformation: {
+      limit_to_quota(*target.share->backend, uid, *volume);
       wire::FileFsSizeInformation info;
       info.total_allocation_units = volume->total_bytes / unit_bytes;
       info.available_allocation_units = volume->available_bytes / unit_bytes;
@@ -57,6 +61,7 @@ Result<InfoAnswer> query_filesystem(const FileOpen& target, const wire::QueryInf
       return fixed(info, 24);
     }
     case Class::FileFsFullSizeInformation: {
+      limit_to_quota(*target.share->backend, uid, *volume);
       wire::FileFsFullSizeInformation info;
       info.total_allocation_units = volume->total_bytes / unit_bytes;
       info.caller_available_allocation_units = volume->available_bytes / unit_bytes;
@@ -81,8 +86,15 @@ Result<InfoAnswer> query_filesystem(const FileOpen& target, const wire::QueryInf
       return fixed(info, 16);
     }
     case Class::FileFsControlInformation: {
-      // No quotas: thresholds and limits of "none".
-      return fixed(wire::FileFsControlInformation{}, 48);
+      // Nobody has a limit by default; where there are no quotas nothing is counted either.
+      constexpr std::uint32_t kTrack = 0x00000001;
+      constexpr std::uint32_t kEnforce = 0x00000002;
+      wire::FileFsControlInformation info;
+      if (const auto quotas = target.share->backend->quota_state()) {
+        if (quotas->tracked) info.file_system_control_flags |= kTrack;
+        if (quotas->enforced) info.file_system_control_flags |= kEnforce;
+      }
+      return fixed(info, 48);
     }
     case Class::FileFsObjectIdInformation: {
       wire::FileFsObjectIdInformation info;

@@ -46,8 +46,10 @@ struct FileData {
 [[nodiscard]] Result<InfoAnswer> query_pipe(session::Open& open,
                                             const wire::QueryInfoRequest& query);
 /// Spec    [MS-SMB2] 3.3.5.20.2 Handling SMB2_0_INFO_FILESYSTEM; [MS-FSA] 2.1.5.13
+/// Input   `uid` whose quota limits what is shown
 [[nodiscard]] Result<InfoAnswer> query_filesystem(const FileOpen& target,
-                                                  const wire::QueryInfoRequest& query);
+                                                  const wire::QueryInfoRequest& query,
+                                                  std::uint32_t uid);
 /// The whole descriptor asked for; the caller compares its size with the client's buffer.
 /// Spec    [MS-SMB2] 3.3.5.20.3 Handling SMB2_0_INFO_SECURITY; [MS-FSA] 2.1.5.14
 [[nodiscard]] Result<Bytes> query_security(Request& request, const FileOpen& target,

@@ -1,5 +1,6 @@
 // SMB2 QUERY_INFO. Spec [MS-SMB2] 3.3.5.20 Receiving an SMB2 QUERY_INFO Request
 #include "handlers/query_info/info_answer.hpp"
+#include "handlers/quota/quota.hpp"
 #include "handlers/security_view.hpp"
 #include "wire/error_response.hpp"
 #include "wire/fscc.hpp"
@@ -45,6 +46,16 @@ NtStatus send(Request& request, const InfoAnswer& answer, std::size_t room_bytes
   return send(request, answer.data, answer.status);
 }
 
+HandlerTask answer_filesystem(Request& request, FileOpen target, wire::QueryInfoRequest query) {
+  const ports::Credentials& who = kernel_credentials(*request.session, *target.share);
+  const std::uint32_t uid = who.use_share_owner ? target.share->backend->owner_uid() : who.uid;
+  const bool local = target.share->backend->local();
+  auto call = [open = std::move(target), query, uid] { return query_filesystem(open, query, uid); };
+  const auto answer = co_await offload(request.server, request.executor(), local, std::move(call));
+  if (!answer) co_return answer.error();
+  co_return send(request, *answer, query.output_buffer_length);
+}
+
 }  // namespace
 
 Result<Bytes> query_security(Request& request, const FileOpen& target,
@@ -75,6 +86,16 @@ HandlerTask handle_query_info(Request& request) {
   if (query.output_buffer_length > most || query.input_buffer.size() > most) {
     co_return NtStatus::InvalidParameter;
   }
+  if (query.info_type == wire::InfoType::Quota) {
+    co_return co_await query_quota(request, *found, query);
+  }
+  if (state_of(**found).quota) {
+    if (query.info_type != wire::InfoType::Filesystem) co_return NtStatus::InvalidDeviceRequest;
+    FileOpen index;
+    index.open = *found;
+    index.share = &share_of(*request.tree);
+    co_return co_await answer_filesystem(request, std::move(index), query);
+  }
   if ((*found)->pipe) {
     if (query.info_type != wire::InfoType::File) co_return NtStatus::NotSupported;
     const auto answer = query_pipe(**found, query);
@@ -104,13 +125,8 @@ HandlerTask handle_query_info(Request& request) {
       if (!answer) co_return answer.error();
       co_return send(request, *answer, query.output_buffer_length);
     }
-    case wire::InfoType::Filesystem: {
-      auto call = [open = *target, query] { return query_filesystem(open, query); };
-      const auto answer =
-          co_await offload(request.server, request.executor(), target->local, std::move(call));
-      if (!answer) co_return answer.error();
-      co_return send(request, *answer, query.output_buffer_length);
-    }
+    case wire::InfoType::Filesystem:
+      co_return co_await answer_filesystem(request, *target, query);
     case wire::InfoType::Security: {
       auto call = [&request, open = *target, query] {
         return query_security(request, open, query);
@@ -122,7 +138,7 @@ HandlerTask handle_query_info(Request& request) {
       co_return send(request, *answer, NtStatus::Success);
     }
     case wire::InfoType::Quota:
-      co_return NtStatus::NotSupported;
+      break;
   }
   co_return NtStatus::InvalidParameter;
 }

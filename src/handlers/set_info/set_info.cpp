@@ -1,6 +1,7 @@
 // SMB2 SET_INFO. Spec [MS-SMB2] 3.3.5.21 Receiving an SMB2 SET_INFO Request
 #include "handlers/set_info/set_info.hpp"
 #include "handlers/posix.hpp"
+#include "handlers/quota/quota.hpp"
 #include "handlers/system_rights.hpp"
 
 #include "handlers/access.hpp"
@@ -141,7 +142,15 @@ HandlerTask handle_set_info(Request& request) {
   if (!found) co_return found.error();
   if (set.buffer.size() > max_transaction_bytes(request)) co_return NtStatus::InvalidParameter;
   NtStatus status = NtStatus::InvalidParameter;
-  if ((*found)->pipe) {
+  if (set.info_type == wire::InfoType::Quota) {
+    status = co_await set_quota(request, *found, set);
+  } else if (set.info_type == wire::InfoType::Filesystem && !request.tree->ipc) {
+    // Labels and object ids of a volume belong to the machine's administrator.
+    status = static_cast<wire::FsInformationClass>(set.file_info_class) ==
+                     wire::FsInformationClass::FileFsControlInformation
+                 ? co_await set_quota_control(request, share_of(*request.tree), set.buffer)
+                 : NtStatus::AccessDenied;
+  } else if ((*found)->pipe) {
     // Read and completion mode mean nothing to SMB2 readers; clients set them and go on.
     const bool pipe_mode = set.info_type == wire::InfoType::File &&
                            static_cast<Class>(set.file_info_class) == Class::FilePipeInformation;
@@ -153,15 +162,11 @@ HandlerTask handle_set_info(Request& request) {
       case wire::InfoType::File:
         status = co_await set_file(request, *target, set);
         break;
-      case wire::InfoType::Filesystem:
-        // Labels, quota limits and object ids of a volume belong to the machine's administrator.
-        status = NtStatus::AccessDenied;
-        break;
       case wire::InfoType::Security:
         status = co_await set_security(request, *target, set);
         break;
+      case wire::InfoType::Filesystem:
       case wire::InfoType::Quota:
-        status = NtStatus::NotSupported;
         break;
     }
   }

@@ -215,6 +215,12 @@ class FaultyBackend final : public ports::Backend {
     }
     return inner_->volume();
   }
+  Result<ports::QuotaState> quota_state() override { return inner_->quota_state(); }
+  Result<ports::UserQuota> quota_of(std::uint32_t uid) override { return inner_->quota_of(uid); }
+  Result<std::optional<ports::UserQuota>> next_quota(std::uint32_t uid) override {
+    return inner_->next_quota(uid);
+  }
+  Status set_quota(const ports::UserQuota& quota) override { return inner_->set_quota(quota); }
   std::uint64_t volume_id() const noexcept override { return inner_->volume_id(); }
   std::uint32_t owner_uid() const noexcept override { return inner_->owner_uid(); }
   std::uint32_t owner_gid() const noexcept override { return inner_->owner_gid(); }

@@ -31,6 +31,7 @@ struct Node {
   Bytes data;
   std::vector<ports::ExtendedAttribute> eas;
   std::optional<Bytes> security;
+  std::optional<Bytes> object_id;
   struct Child {
     std::string name;
     NodePtr node;
@@ -137,17 +138,26 @@ struct World {
     if (size_bytes > now_bytes && size_bytes - now_bytes > options.capacity_bytes - used_bytes) {
       return fail(NtStatus::DiskFull);
     }
+    if (const auto limit = limits.find(node.uid);
+        size_bytes > now_bytes && limit != limits.end() && limit->second.hard_bytes != 0 &&
+        owned_bytes[node.uid] + (size_bytes - now_bytes) > limit->second.hard_bytes) {
+      return fail(NtStatus::DiskFull);
+    }
     try {
       node.data.resize(size_bytes);
     } catch (const std::exception&) {  // a test's machine is smaller than its disk
       return fail(NtStatus::DiskFull);
     }
     used_bytes = used_bytes - now_bytes + size_bytes;
+    owned_bytes[node.uid] += size_bytes - now_bytes;
     return {};
   }
 
   void unlinked(const NodePtr& node) {
-    if (--node->links == 0) used_bytes -= std::min<std::uint64_t>(used_bytes, node->data.size());
+    if (--node->links == 0) {
+      used_bytes -= std::min<std::uint64_t>(used_bytes, node->data.size());
+      owned_bytes[node->uid] -= node->data.size();
+    }
     node->changed = now();
   }
 
@@ -157,6 +167,8 @@ struct World {
   std::uint64_t last_inode = 1;
   std::int64_t ticks = 0;
   std::uint64_t used_bytes = 0;
+  std::map<std::uint32_t, std::uint64_t> owned_bytes;  ///< by uid; one for each that wrote
+  std::map<std::uint32_t, ports::UserQuota> limits;    ///< by uid; `used_bytes` means nothing
 };
 using WorldPtr = std::shared_ptr<World>;
 
@@ -330,6 +342,15 @@ class MemFile final : public ports::BackendFile {
   Status store_security(ByteView descriptor) override {
     const std::lock_guard lock(world_->mutex);
     node_->security.emplace(descriptor.begin(), descriptor.end());
+    return {};
+  }
+  Result<std::optional<Bytes>> object_id() override {
+    const std::lock_guard lock(world_->mutex);
+    return node_->object_id;
+  }
+  Status set_object_id(const std::optional<Bytes>& id) override {
+    const std::lock_guard lock(world_->mutex);
+    node_->object_id = id;
     return {};
   }
   Result<std::vector<ports::DataRange>> allocated_ranges(ports::DataRange range) override {
@@ -514,6 +535,46 @@ class MemBackend final : public ports::Backend {
     out.serial = world_->options.volume_id & 0xFFFFFFFF;
     out.created = world_->root->created;
     return out;
+  }
+  Result<ports::QuotaState> quota_state() override {
+    if (!world_->options.quotas) return fail(NtStatus::NotSupported);
+    return ports::QuotaState{true, true};
+  }
+  Result<ports::UserQuota> quota_of(std::uint32_t uid) override {
+    if (!world_->options.quotas) return fail(NtStatus::NotSupported);
+    const std::lock_guard lock(world_->mutex);
+    ports::UserQuota out;
+    if (const auto limits = world_->limits.find(uid); limits != world_->limits.end()) {
+      out = limits->second;
+    }
+    out.uid = uid;
+    if (const auto owned = world_->owned_bytes.find(uid); owned != world_->owned_bytes.end()) {
+      out.used_bytes = owned->second;
+    }
+    return out;
+  }
+  Result<std::optional<ports::UserQuota>> next_quota(std::uint32_t uid) override {
+    if (!world_->options.quotas) return fail(NtStatus::NotSupported);
+    std::optional<std::uint32_t> next;
+    {
+      const std::lock_guard lock(world_->mutex);
+      const auto owned = world_->owned_bytes.lower_bound(uid);
+      const auto limits = world_->limits.lower_bound(uid);
+      if (owned != world_->owned_bytes.end()) next = owned->first;
+      if (limits != world_->limits.end()) {
+        next = next ? std::min(*next, limits->first) : limits->first;
+      }
+    }
+    if (!next) return std::nullopt;
+    const auto found = quota_of(*next);
+    if (!found) return fail(found.error());
+    return std::optional(*found);
+  }
+  Status set_quota(const ports::UserQuota& quota) override {
+    if (!world_->options.quotas) return fail(NtStatus::NotSupported);
+    const std::lock_guard lock(world_->mutex);
+    world_->limits[quota.uid] = quota;
+    return {};
   }
   std::uint64_t volume_id() const noexcept override { return world_->options.volume_id; }
   bool local() const noexcept override { return world_->options.local; }

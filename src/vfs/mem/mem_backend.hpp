@@ -14,11 +14,13 @@ namespace flotilla::vfs {
 /// `now`             the wall clock; default: a counter that starts at 2020-01-01 and moves by one
 ///                   second a call, so tests repeat
 /// `capacity_bytes`  data beyond this is DiskFull
+/// `quotas`          users' files are counted and limited
 struct MemOptions {
   std::uint64_t volume_id = 1;
   std::uint64_t capacity_bytes = std::uint64_t{1} << 30;
   std::function<NtTime()> now;
   bool local = true;
+  bool quotas = false;
 };
 
 /// Thread-safe (one lock). Files keep living while a BackendFile holds them. Mode bits (0644 and

@@ -14,6 +14,7 @@
 #include "vfs/errno_table.hpp"
 #include "vfs/names.hpp"
 #include "vfs/posix/name_changes.hpp"
+#include "vfs/posix/quota.hpp"
 #include "vfs/posix/share.hpp"
 
 namespace flotilla::vfs {
@@ -119,6 +120,19 @@ class PosixBackendImpl final : public PosixBackend {
       out.compresses = out.clones = kind.f_type == BTRFS_SUPER_MAGIC;
     }
     return out;
+  }
+
+  Result<ports::QuotaState> quota_state() override {
+    return kernel_quota_state(share_->root.get());
+  }
+  Result<ports::UserQuota> quota_of(std::uint32_t uid) override {
+    return kernel_quota_of(share_->root.get(), uid);
+  }
+  Result<std::optional<ports::UserQuota>> next_quota(std::uint32_t uid) override {
+    return kernel_next_quota(share_->root.get(), uid);
+  }
+  Status set_quota(const ports::UserQuota& quota) override {
+    return set_kernel_quota(share_->root.get(), quota);
   }
 
   std::uint64_t volume_id() const noexcept override { return share_->volume_id; }

@@ -29,6 +29,9 @@ timespec unix_time_of(NtTime t) noexcept {
   return {seconds, rest * 100};
 }
 
+/// Needs CAP_SYS_ADMIN, so no user sees or changes it past this server; 64 bytes.
+constexpr const char* kObjectIdXattr = "trusted.flotilla.object_id";
+
 class PosixFile final : public ports::BackendFile {
  public:
   PosixFile(SharePtr share, Found found, const struct statx& st, const FileKey& key)
@@ -102,6 +105,24 @@ class PosixFile final : public ports::BackendFile {
   }
   Status remove_stream(const ports::Credentials& who, std::string_view name) override {
     return remove_posix_stream(*share_, who, at_.get(), name);
+  }
+
+  Result<std::optional<Bytes>> object_id() override {
+    const ActAsDaemon daemon(*share_);
+    Bytes id(64);
+    const ssize_t size =
+        ::getxattr(ProcPath(at_.get()).c_str(), kObjectIdXattr, id.data(), id.size());
+    if (size != static_cast<ssize_t>(id.size())) return std::optional<Bytes>();
+    return std::optional(std::move(id));
+  }
+  Status set_object_id(const std::optional<Bytes>& id) override {
+    const ActAsDaemon daemon(*share_);
+    const ProcPath path(at_.get());
+    const int done = id ? ::setxattr(path.c_str(), kObjectIdXattr, id->data(), id->size(), 0)
+                        : ::removexattr(path.c_str(), kObjectIdXattr);
+    if (done == 0 || (!id && errno == ENODATA)) return {};
+    if (errno == EOPNOTSUPP || errno == EPERM) return fail(NtStatus::NotSupported);
+    return fail_errno(During::Ea);
   }
 
   Status set_mode(const ports::Credentials& who, std::uint32_t mode) override {
