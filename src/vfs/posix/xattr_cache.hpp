@@ -22,6 +22,7 @@ struct StoredFacts {
   std::uint32_t ea_size_bytes = 0;
   std::optional<std::uint32_t> attributes;
   std::optional<NtTime> created;
+  std::uint32_t reparse_tag = 0;
 };
 
 /// Thread-safe; bounded, and small enough to be emptied when full.
