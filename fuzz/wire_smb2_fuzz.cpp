@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "wire/dfs.hpp"
+#include "wire/reparse.hpp"
 #include "wire_fuzz_common.hpp"
 
 using namespace flotilla;
@@ -24,7 +25,7 @@ void packet(ByteView input) {
 
 void list_decoders(std::size_t choice, ByteView input) {
   Bytes again;
-  switch (choice % 6) {
+  switch (choice % 7) {
     case 0:
       return packet(input);
     case 1:
@@ -49,6 +50,11 @@ void list_decoders(std::size_t choice, ByteView input) {
       if (const auto referral = decode_dfs_referral(input)) {
         encode_dfs_referral(*referral, 3, again);
         FLOTILLA_CHECK(decode_dfs_referral(again)->targets == referral->targets);
+      }
+      return;
+    case 5:
+      if (const auto meaning = decode_reparse(input)) {
+        FLOTILLA_CHECK(meaning->tag == load_le<std::uint32_t>(input.data()));
       }
       return;
     default:

@@ -103,6 +103,9 @@ namespace flotilla {
   X(DuplicateObjectid, 0xC000022A)      \
   X(ObjectidNotFound, 0xC00002F0)       \
   X(NotAReparsePoint, 0xC0000275)       \
+  X(IoReparseTagInvalid, 0xC0000276)    \
+  X(IoReparseTagMismatch, 0xC0000277)   \
+  X(IoReparseDataInvalid, 0xC0000278)   \
   X(IoReparseTagNotHandled, 0xC0000279) \
   X(RequestOutOfSequence, 0xC000042A)   \
   X(FileNotAvailable, 0xC0000467)       \

@@ -12,6 +12,7 @@
 #include "handlers/file_call.hpp"
 #include "handlers/ioctl/ioctl_answer.hpp"
 #include "handlers/pipe.hpp"
+#include "handlers/reparse.hpp"
 #include "handlers/share_path.hpp"
 #include "handlers/snapshots.hpp"
 #include "handlers/torture_fsctls.hpp"
@@ -452,9 +453,19 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
       co_return co_await copychunk(request, ioctl, std::move(open));
     case fsctl::kSrvEnumerateSnapshots:
       co_return co_await snapshots(request, ioctl, *target);
-    case fsctl::kGetReparsePoint:
-    case fsctl::kDeleteReparsePoint:
-      co_return NtStatus::NotAReparsePoint;
+    case fsctl::kGetReparsePoint: {
+      const auto buffer = co_await get_reparse_point(request, *target, ioctl.max_output_response);
+      if (!buffer) co_return buffer.error();
+      co_return send(request, ioctl, *buffer);
+    }
+    case fsctl::kSetReparsePoint:
+    case fsctl::kDeleteReparsePoint: {
+      const bool sets = ioctl.ctl_code == fsctl::kSetReparsePoint;
+      const NtStatus done = sets ? co_await set_reparse_point(request, *target, ioctl.input)
+                                 : co_await delete_reparse_point(request, *target, ioctl.input);
+      if (is_error(done)) co_return done;
+      co_return send(request, ioctl, {});
+    }
     case fsctl::kSetSparse:
       co_return co_await set_sparse(request, ioctl, *target);
     case fsctl::kSetZeroData:

@@ -8,6 +8,10 @@ namespace flotilla::handlers {
 namespace {
 
 constexpr std::uint32_t kModeBits = 07777;
+/// What kind of file it is, above the mode's bits (smb3_posix_extensions).
+constexpr unsigned kTypeShift = 12;
+constexpr std::uint32_t kTypeDirectory = 1;
+constexpr std::uint32_t kTypeLink = 2;
 constexpr wire::Sid kModeSids{5, {88, 3}};
 
 std::uint32_t bits_of(std::uint32_t mask) noexcept {
@@ -15,6 +19,12 @@ std::uint32_t bits_of(std::uint32_t mask) noexcept {
   return ((mask & (kReadData | kGenericRead | kGenericAll)) != 0 ? 4U : 0U) |
          ((mask & (kWriteData | kGenericWrite | kGenericAll)) != 0 ? 2U : 0U) |
          ((mask & (kExecute | kGenericExecute | kGenericAll)) != 0 ? 1U : 0U);
+}
+
+/// A tag of NFS may mean something else; who wants to know reads the buffer.
+bool is_link(ports::FileType type, std::uint32_t tag) noexcept {
+  return type == ports::FileType::Symlink || tag == wire::reparse_tag::kSymlink ||
+         tag == wire::reparse_tag::kLxSymlink || tag == wire::reparse_tag::kNfs;
 }
 
 }  // namespace
@@ -26,6 +36,11 @@ wire::PosixFacts posix_facts_of(const ports::FileFacts& facts) {
   out.hard_links = facts.links;
   out.reparse_tag = facts.reparse_tag;
   out.mode = facts.mode & kModeBits;
+  if (is_link(facts.type, facts.reparse_tag)) {
+    out.mode = 0777 | (kTypeLink << kTypeShift);
+  } else if (facts.type == ports::FileType::Directory) {
+    out.mode |= kTypeDirectory << kTypeShift;
+  }
   out.owner = wire::well_known::unix_user(facts.uid);
   out.group = wire::well_known::unix_group(facts.gid);
   return out;

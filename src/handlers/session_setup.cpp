@@ -181,7 +181,8 @@ std::uint16_t admit(Request& request, ChannelSession& entry, const ports::AuthSt
   const bool fresh = session.state == session::SessionState::InProgress;
   auto credentials = std::make_unique<SessionCredentials>();
   credentials->token = step.token;
-  credentials->kernel = {token.uid, token.gid, token.groups, token.use_share_owner};
+  credentials->kernel = {token.uid, token.gid, token.groups, token.use_share_owner,
+                         request.channel->facts().posix};
   session.credentials = std::move(credentials);
   if (fresh) {
     session.guest = token.guest;

@@ -106,6 +106,7 @@ const ports::Credentials& forced_credentials(const SessionCredentials& own, cons
   if (!fresh) return found->second;
   ports::Credentials& who = found->second;
   who = share.forced_user ? *share.forced_user : own.kernel;
+  who.posix_names = own.kernel.posix_names;
   if (share.forced_group) {
     if (who.use_share_owner) {
       who.uid = share.backend->owner_uid();

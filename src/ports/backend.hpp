@@ -21,11 +21,15 @@ namespace flotilla::ports {
 /// Whose kernel credentials a call runs with.
 /// `use_share_owner`  the user has no Unix identity of its own: acts as the owner of the share's
 ///                    root directory
+/// `posix_names`      a client of the POSIX extensions: names mean what they say, letter for
+/// letter,
+///                    and links are the client's to follow
 struct Credentials {
   std::uint32_t uid = 65534;
   std::uint32_t gid = 65534;
   std::vector<std::uint32_t> groups;
   bool use_share_owner = false;
+  bool posix_names = false;
 };
 
 enum class FileType : std::uint8_t { File, Directory, Symlink, Other };
@@ -58,7 +62,8 @@ struct BasicChange {
 
 struct DirectoryEntry {
   std::string name;  ///< UTF-8, as stored
-  FileFacts facts;   ///< of the entry; symlinks that lead inside the share are followed
+  FileFacts facts;   ///< of the entry; symlinks that lead inside the share are followed, but for
+                     ///< Credentials::posix_names
 };
 
 struct ExtendedAttribute {
@@ -226,6 +231,19 @@ class BackendFile {
     return fail(NtStatus::NotSupported);
   }
 
+  /// The reparse point's buffer, tag and length included ([MS-FSCC] 2.1.2.2, 2.1.2.3); nothing
+  /// where there is none. A symbolic link of the file system's is one of IO_REPARSE_TAG_SYMLINK.
+  [[nodiscard]] virtual Result<std::optional<Bytes>> reparse_point() {
+    return std::optional<Bytes>();
+  }
+  /// Makes the file a reparse point, or with an empty `buffer` a plain file again. The caller has
+  /// checked the buffer.
+  /// Errors  NotSupported  the file system keeps no such thing; AccessDenied; DiskFull
+  [[nodiscard]] virtual Status set_reparse_point(const Credentials& who, ByteView buffer) {
+    (void)who, (void)buffer;
+    return fail(NtStatus::NotSupported);
+  }
+
   /// Rights, set-id and sticky bits, as chmod(2). For clients that speak POSIX.
   [[nodiscard]] virtual Status set_mode(const Credentials& who, std::uint32_t mode) {
     (void)who, (void)mode;
@@ -269,10 +287,12 @@ struct UserQuota {
 struct Backend {
   virtual ~Backend() = default;
 
-  /// Finds `path` without case, following symlinks only inside the share.
+  /// Finds `path` without case, following symlinks only inside the share; with
+  /// Credentials::posix_names exactly, and a symlink as the last component is what is found.
   /// Errors  ObjectNameNotFound (last component), ObjectPathNotFound (an earlier one is missing),
   ///         ObjectPathNotFound too where an earlier one is not a directory, AccessDenied (no
-  ///         search right, or a link that leaves the share)
+  ///         search right, or a link that leaves the share), StoppedOnSymlink (an earlier
+  ///         component is a reparse point that the client has to follow)
   [[nodiscard]] virtual Result<std::unique_ptr<BackendFile>> locate(const Credentials& who,
                                                                     std::string_view path) = 0;
 

@@ -13,6 +13,8 @@ namespace flotilla::vfs {
 
 inline constexpr const char* kDosAttribXattr = "user.DOSATTRIB";
 inline constexpr const char* kNtAclXattr = "security.NTACL";
+/// A reparse point's buffer, as Samba 4.19 and later keep it.
+inline constexpr const char* kReparseXattr = "user.SmbReparse";
 
 /// FILE_ATTRIBUTE_*, [MS-FSCC] 2.6.
 inline constexpr std::uint32_t kAttributeReadonly = 0x1;
@@ -23,6 +25,7 @@ inline constexpr std::uint32_t kAttributeArchive = 0x20;
 inline constexpr std::uint32_t kAttributeNormal = 0x80;
 inline constexpr std::uint32_t kAttributeTemporary = 0x100;
 inline constexpr std::uint32_t kAttributeSparse = 0x200;
+inline constexpr std::uint32_t kAttributeReparse = 0x400;     ///< beside user.SmbReparse only
 inline constexpr std::uint32_t kAttributeCompressed = 0x800;  ///< the file system's, never stored
 inline constexpr std::uint32_t kAttributeOffline = 0x1000;
 inline constexpr std::uint32_t kAttributeNotContentIndexed = 0x2000;
@@ -30,8 +33,8 @@ inline constexpr std::uint32_t kAttributeNotContentIndexed = 0x2000;
 /// What is kept of the attributes: Samba's and two more, which Samba passes over.
 inline constexpr std::uint32_t kAttributesStored =
     kAttributeReadonly | kAttributeHidden | kAttributeSystem | kAttributeDirectory |
-    kAttributeArchive | kAttributeTemporary | kAttributeSparse | kAttributeOffline |
-    kAttributeNotContentIndexed;
+    kAttributeArchive | kAttributeTemporary | kAttributeSparse | kAttributeReparse |
+    kAttributeOffline | kAttributeNotContentIndexed;
 
 struct DosAttrib {
   std::optional<std::uint32_t> attributes;

@@ -18,7 +18,7 @@ namespace flotilla::wire {
 struct PosixFacts {
   std::uint32_t hard_links = 1;
   std::uint32_t reparse_tag = 0;
-  std::uint32_t mode = 0;  ///< rights, set-id and sticky bits; no type
+  std::uint32_t mode = 0;  ///< rights, set-id and sticky bits; above them the type
   std::uint32_t device = 0;
   Sid owner;
   Sid group;

@@ -160,6 +160,7 @@ TestClient::TestClient(TestNode& node, ClientOptions options)
   if (options.large_mtu && options.dialect >= 0x0210) {
     facts_.server_capabilities |= wire::capability::kLargeMtu;
   }
+  facts_.posix = options.posix;
   if (options.persistent_handles) {
     facts_.server_capabilities |= wire::capability::kPersistentHandles;
   }

@@ -93,6 +93,7 @@ struct ClientOptions {
   bool large_mtu = true;
   std::uint16_t cipher = 0;
   bool persistent_handles = false;  ///< negotiated
+  bool posix = false;               ///< the POSIX extensions are
 };
 
 struct OpenArgs {

@@ -18,6 +18,7 @@
 #include "handlers/pool_lookup.hpp"
 #include "handlers/posix.hpp"
 #include "handlers/quota/quota.hpp"
+#include "handlers/reparse.hpp"
 #include "handlers/request.hpp"
 #include "wire/utf16.hpp"
 
@@ -86,6 +87,9 @@ runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
   Result<Located> found = co_await locate(request, making);
   const wire::CreateDisposition disposition = making.body.create_disposition;
   if (!found) {
+    if (found.error() == NtStatus::StoppedOnSymlink) {
+      co_return co_await stop_on_reparse_point(request, making.share, making.who, making.name.path);
+    }
     if (found.error() != NtStatus::ObjectNameNotFound || must_exist(disposition)) {
       co_return found.error();
     }
@@ -116,7 +120,10 @@ runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
   making.facts = found->facts;
   making.rights = found->rights;
   making.path = making.file->located_path();
-  if (making.facts.type == ports::FileType::Symlink) co_return NtStatus::AccessDenied;
+  if ((making.facts.attributes & wire::file_attribute::kReparsePoint) != 0 && !making.created &&
+      (making.body.create_options & o::kOpenReparsePoint) == 0) {
+    co_return co_await stop_on_reparse_point(request, making.share, making.who, making.path);
+  }
   if (making.facts.type == ports::FileType::Other) co_return NtStatus::AccessDenied;
   if (making.name.unnamed_stream && making.directory()) co_return NtStatus::FileIsADirectory;
   if (const Status good = decide_access(making); !good) {

@@ -22,7 +22,8 @@ std::uint32_t attributes_of(const FileOpen& target, const ports::VolumeFacts& vo
   namespace fs = wire::fs_attribute;
   std::uint32_t attributes = fs::kCasePreservedNames | fs::kUnicodeOnDisk | fs::kPersistentAcls |
                              fs::kSupportsHardLinks | fs::kSupportsExtendedAttributes |
-                             fs::kNamedStreams | fs::kSupportsSparseFiles | fs::kSupportsObjectIds;
+                             fs::kNamedStreams | fs::kSupportsSparseFiles |
+                             fs::kSupportsReparsePoints | fs::kSupportsObjectIds;
   // As NTFS has it: names differ by case where somebody makes them so by other means.
   attributes |= fs::kCaseSensitiveSearch;
   if (!target.share->config.named_streams) attributes &= ~fs::kNamedStreams;

@@ -76,6 +76,8 @@ Result<Place> look_up(ports::Backend& backend, const ports::Credentials& who,
     if (!facts) return fail(facts.error());
     place.occupant = {true, facts->key, facts->type == ports::FileType::Directory,
                       (facts->attributes & wire::file_attribute::kReadonly) != 0};
+  } else if (located.error() == NtStatus::StoppedOnSymlink) {
+    return fail(NtStatus::ObjectPathNotFound);
   } else if (located.error() != NtStatus::ObjectNameNotFound) {
     return fail(located.error());
   }

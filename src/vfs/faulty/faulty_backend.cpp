@@ -98,6 +98,12 @@ class FaultyFile final : public ports::BackendFile {
   Status set_owner(std::optional<std::uint32_t> uid, std::optional<std::uint32_t> gid) override {
     return then(BackendCall::SetBasic, [&] { return inner_->set_owner(uid, gid); });
   }
+  Result<std::optional<Bytes>> reparse_point() override {
+    return then(BackendCall::Eas, [&] { return inner_->reparse_point(); });
+  }
+  Status set_reparse_point(const ports::Credentials& who, ByteView buffer) override {
+    return then(BackendCall::SetEas, [&] { return inner_->set_reparse_point(who, buffer); });
+  }
   const FileKey& base_key() const noexcept override { return inner_->base_key(); }
   std::string_view stream() const noexcept override { return inner_->stream(); }
   Result<std::vector<ports::StreamFacts>> streams() override {

@@ -32,11 +32,33 @@ struct Node {
   std::vector<ports::ExtendedAttribute> eas;
   std::optional<Bytes> security;
   std::optional<Bytes> object_id;
+  Bytes reparse;  ///< a reparse point's buffer; empty: it is none
   struct Child {
     std::string name;
     NodePtr node;
   };
-  std::map<std::string, Child> children;  ///< by folded name
+  std::map<std::string, Child> children;  ///< by folded name, NUL, name
+
+  static std::string key_of_name(std::string_view name) {
+    std::string key = fold(name);
+    key.push_back('\0');
+    return key.append(name);
+  }
+  /// `exact`: letter for letter; else one in this very case before others.
+  [[nodiscard]] Child* find(std::string_view name, bool exact) {
+    if (const auto same = children.find(key_of_name(name)); same != children.end()) {
+      return &same->second;
+    }
+    if (exact) return nullptr;
+    std::string first = fold(name);
+    first.push_back('\0');
+    const auto found = children.lower_bound(first);
+    return found != children.end() && found->first.starts_with(first) ? &found->second : nullptr;
+  }
+  void put(const std::string& name, NodePtr node) {
+    children[key_of_name(name)] = {name, std::move(node)};
+  }
+  void take_out(const Child& child) { children.erase(key_of_name(std::string(child.name))); }
 };
 
 /// What backend, files and cursors share.
@@ -86,18 +108,18 @@ struct World {
     while (!rest.empty()) {
       const std::size_t slash = rest.find('/');
       if ((rights(who, *out.parent) & 1) == 0) return fail(NtStatus::AccessDenied);
-      const auto found = out.parent->children.find(fold(rest.substr(0, slash)));
-      if (found == out.parent->children.end() || !found->second.node->directory) {
-        return fail(NtStatus::ObjectPathNotFound);
+      const Node::Child* const found = out.parent->find(rest.substr(0, slash), who.posix_names);
+      if (found != nullptr && !found->node->reparse.empty()) {
+        return fail(NtStatus::StoppedOnSymlink);
       }
-      out.parent_path = join(out.parent_path, found->second.name);
-      out.parent = found->second.node;
+      if (found == nullptr || !found->node->directory) return fail(NtStatus::ObjectPathNotFound);
+      out.parent_path = join(out.parent_path, found->name);
+      out.parent = found->node;
       rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
     }
     if ((rights(who, *out.parent) & 1) == 0) return fail(NtStatus::AccessDenied);
     out.name = parts.name;
-    const auto found = out.parent->children.find(fold(parts.name));
-    if (found != out.parent->children.end()) out.child = &found->second;
+    out.child = out.parent->find(parts.name, who.posix_names);
     return out;
   }
 
@@ -115,6 +137,10 @@ struct World {
     if (is_dot_file(name)) {
       out.hidden_by_name = (out.attributes & kAttributeHidden) == 0;
       out.attributes |= kAttributeHidden;
+    }
+    if (node.reparse.size() >= 4) {
+      out.attributes |= kAttributeReparse;
+      out.reparse_tag = load_le<std::uint32_t>(node.reparse.data());
     }
     if (out.attributes == 0) out.attributes = kAttributeNormal;
     out.links = node.links;
@@ -305,7 +331,8 @@ class MemFile final : public ports::BackendFile {
     if (change.accessed.ticks != 0) node_->accessed = change.accessed;
     if (change.written.ticks != 0) node_->written = change.written;
     node_->changed = change.changed.ticks != 0 ? change.changed : world_->now();
-    if (change.attributes) node_->attributes = *change.attributes & kAttributesStored;
+    if (change.attributes)
+      node_->attributes = *change.attributes & kAttributesStored & ~kAttributeReparse;
     return {};
   }
   Result<std::vector<ports::ExtendedAttribute>> eas() override {
@@ -351,6 +378,25 @@ class MemFile final : public ports::BackendFile {
   Status set_object_id(const std::optional<Bytes>& id) override {
     const std::lock_guard lock(world_->mutex);
     node_->object_id = id;
+    return {};
+  }
+  Result<std::optional<Bytes>> reparse_point() override {
+    const std::lock_guard lock(world_->mutex);
+    return node_->reparse.empty() ? std::optional<Bytes>() : std::optional(node_->reparse);
+  }
+  Status set_reparse_point(const ports::Credentials& who, ByteView buffer) override {
+    const std::lock_guard lock(world_->mutex);
+    if ((World::rights(who, *node_) & 2) == 0 && !made_here_) {
+      return fail(NtStatus::AccessDenied);
+    }
+    node_->reparse.assign(buffer.begin(), buffer.end());
+    node_->changed = world_->now();
+    return {};
+  }
+  Status set_mode(const ports::Credentials& who, std::uint32_t mode) override {
+    const std::lock_guard lock(world_->mutex);
+    if (who.uid != 0 && who.uid != node_->uid) return fail(NtStatus::AccessDenied);
+    node_->mode = (node_->mode & ~07777U) | (mode & 07777U);
     return {};
   }
   Result<std::vector<ports::DataRange>> allocated_ranges(ports::DataRange range) override {
@@ -424,9 +470,10 @@ class MemBackend final : public ports::Backend {
     if ((World::rights(who, *spot->parent) & 3) != 3) return fail(NtStatus::AccessDenied);
     auto node = world_->make_node(directory, who.use_share_owner ? 0 : who.uid,
                                   who.use_share_owner ? 0 : who.gid);
-    node->attributes = attributes & kAttributesStored & ~(kAttributeDirectory | kAttributeSparse);
+    node->attributes = attributes & kAttributesStored &
+                       ~(kAttributeDirectory | kAttributeSparse | kAttributeReparse);
     if (!directory) node->attributes |= kAttributeArchive;
-    spot->parent->children[fold(spot->name)] = {spot->name, node};
+    spot->parent->put(spot->name, node);
     world_->touch(*spot->parent);
     return std::make_unique<MemFile>(world_, node, join(spot->parent_path, spot->name), !directory);
   }
@@ -446,7 +493,7 @@ class MemBackend final : public ports::Backend {
       return fail(directory ? NtStatus::NotADirectory : NtStatus::FileIsADirectory);
     }
     if (!node->children.empty()) return fail(NtStatus::DirectoryNotEmpty);
-    spot->parent->children.erase(fold(spot->name));
+    spot->parent->take_out(*spot->child);
     world_->unlinked(node);
     world_->touch(*spot->parent);
     return {};
@@ -473,12 +520,12 @@ class MemBackend final : public ports::Backend {
     }
     if (node->directory && below(node, target->parent)) return fail(NtStatus::AccessDenied);
     const bool same_entry = target->child == source->child;
-    source->parent->children.erase(fold(source->name));
-    if (!same_entry) {
-      const auto old = target->parent->children.find(fold(target->name));
-      if (old != target->parent->children.end()) world_->unlinked(old->second.node);
+    if (!same_entry && target->child != nullptr) {
+      world_->unlinked(target->child->node);
+      target->parent->take_out(*target->child);
     }
-    target->parent->children[fold(target->name)] = {target->name, node};
+    source->parent->take_out(*source->child);
+    target->parent->put(target->name, node);
     node->changed = world_->now();
     world_->touch(*source->parent);
     world_->touch(*target->parent);
@@ -504,8 +551,9 @@ class MemBackend final : public ports::Backend {
       if (target->child->node == node) return {};
       if (target->child->node->directory) return fail(NtStatus::AccessDenied);
       world_->unlinked(target->child->node);
+      target->parent->take_out(*target->child);
     }
-    target->parent->children[fold(target->name)] = {target->name, node};
+    target->parent->put(target->name, node);
     ++node->links;
     node->changed = world_->now();
     world_->touch(*target->parent);

@@ -40,7 +40,9 @@ class NameTable {
     arena_.push_back('\0');
     place(Slot{hash_of_text(fold(name)), offset});
     ++used_;
+    ++live_;
   }
+  [[nodiscard]] bool empty() const noexcept { return live_ == 0; }
 
   void erase(std::string_view name) {
     if (slots_.empty()) return;
@@ -50,6 +52,7 @@ class NameTable {
       if (slot.offset == kFree) return;
       if (slot.offset != kGone && slot.hash == hash && name_at(slot) == name) {
         slot.offset = kGone;
+        --live_;
         return;
       }
     }
@@ -99,6 +102,7 @@ class NameTable {
   std::vector<Slot> slots_;
   std::string arena_;
   std::size_t used_ = 0;  ///< slots that are not free, gone ones included
+  std::size_t live_ = 0;
 };
 
 }  // namespace
@@ -232,6 +236,13 @@ void DirectoryIndexes::changed(int directory_fd, const FileKey& directory,
   index->settled = false;
   index->own = true;
   account(directory, *index);
+}
+
+bool DirectoryIndexes::holds_nothing(const FileKey& directory) {
+  const IndexPtr index = entry(directory, false);
+  if (!index) return false;
+  const std::lock_guard lock(index->mutex);
+  return index->stamp && index->names.empty();
 }
 
 void DirectoryIndexes::forget(const FileKey& directory) {

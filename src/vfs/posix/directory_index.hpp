@@ -62,6 +62,9 @@ class DirectoryIndexes {
                const std::optional<DirectoryStamp>& before, std::string_view removed,
                std::string_view added);
 
+  /// Whether a `find` just now saw a directory without entries; false where nothing is known.
+  [[nodiscard]] bool holds_nothing(const FileKey& directory);
+
   /// A hit turned out to be gone: the next `find` scans.
   void forget(const FileKey& directory);
 

@@ -31,6 +31,7 @@ struct Xattrs {
   std::uint32_t ea_size_bytes = 0;
   bool dos_attrib = false;
   bool only_dos_attrib = false;
+  bool reparse = false;
 };
 
 Xattrs xattrs_of(const char* path, bool follow) {
@@ -60,6 +61,7 @@ Xattrs xattrs_of(const char* path, bool follow) {
     } else {
       out.only_dos_attrib = false;
     }
+    if (name == kReparseXattr) out.reparse = true;
     if (!name.starts_with("user.") || private_xattr(name)) continue;
     const ssize_t value = follow ? ::getxattr(path, name.c_str(), nullptr, 0)
                                  : ::lgetxattr(path, name.c_str(), nullptr, 0);
@@ -101,6 +103,13 @@ StoredFacts stored_facts(Share& share, const FileKey& key, int fd, const char* n
       }
     }
   }
+  if (xattrs.reparse) {
+    Bytes buffer(kReparseBytesMax);
+    const ssize_t size =
+        follow ? ::getxattr(path.c_str(), kReparseXattr, buffer.data(), buffer.size())
+               : ::lgetxattr(path.c_str(), kReparseXattr, buffer.data(), buffer.size());
+    if (size >= 8) out.reparse_tag = load_le<std::uint32_t>(buffer.data());
+  }
   if (keep) share.xattrs.keep_facts(key, st, out);
   return out;
 }
@@ -111,7 +120,7 @@ bool private_xattr(std::string_view name) noexcept {
   if (name.starts_with("user.")) name.remove_prefix(5);
   return name == "DOSATTRIB" || name == "SAMBA_PAI" || name.starts_with("DosStream.") ||
          name.starts_with("org.netatalk") || name.starts_with("com.apple.FinderInfo") ||
-         name == "DosStreams" || name.starts_with("flotilla.");
+         name == "DosStreams" || name == "SmbReparse" || name.starts_with("flotilla.");
 }
 
 bool set_change_time_holds(const struct statx& st, NtTime changed_at) noexcept {
@@ -170,6 +179,9 @@ ports::FileFacts facts_of(Share& share, const FileKey& key, int fd, const char* 
       out.changed = *stored.changed;
       out.change_time_set = true;
     }
+    out.reparse_tag = stored.reparse_tag;
+  } else if (out.type == ports::FileType::Symlink) {
+    out.reparse_tag = kSymlinkTag;
   }
   if ((share.options.hide_dot_files && is_dot_file(shown_name)) ||
       matches_any(share.options.hide_files, shown_name)) {
@@ -182,7 +194,8 @@ ports::FileFacts facts_of(Share& share, const FileKey& key, int fd, const char* 
   } else {
     attributes &= ~kAttributeDirectory;
   }
-  attributes &= ~kAttributeCompressed;
+  attributes &= ~(kAttributeCompressed | kAttributeReparse);
+  if (out.reparse_tag != 0) attributes |= kAttributeReparse;
   if ((st.stx_attributes & STATX_ATTR_COMPRESSED) != 0) attributes |= kAttributeCompressed;
   if (attributes == 0) attributes = kAttributeNormal;
   out.attributes = attributes;

@@ -121,10 +121,11 @@ Result<std::unique_ptr<ports::BackendFile>> create_name(const SharePtr& share,
   if (path.empty()) return fail(NtStatus::ObjectNameCollision);
   const ActAsUser user(*share, who);
   if (!user.ok()) return fail(NtStatus::AccessDenied);
-  auto place = find_place(*share, path);
+  auto place = find_place(*share, path, naming_of(who));
   if (!place) return std::unexpected(place.error());
   const std::lock_guard lock(share->name_lock(place->parent_key));
-  if (const Status ok = find_in_place(*share, *place); !ok) return std::unexpected(ok.error());
+  if (const Status ok = find_in_place(*share, *place, naming_of(who)); !ok)
+    return std::unexpected(ok.error());
   if (!place->stored.empty()) {
     // A link that leads nowhere can be neither opened nor made: say so, or callers retry forever.
     const auto behind = key_behind(*share, *place);
@@ -157,7 +158,7 @@ Result<std::unique_ptr<ports::BackendFile>> create_name(const SharePtr& share,
   share->indexes.changed(parent, place->parent_key, before, {}, place->wanted);
   struct statx st{};
   if (const Status ok = stat_of(fd.get(), "", st); !ok) return std::unexpected(ok.error());
-  attributes &= kAttributesStored & ~(kAttributeDirectory | kAttributeSparse);
+  attributes &= kAttributesStored & ~(kAttributeDirectory | kAttributeSparse | kAttributeReparse);
   attributes |= directory ? kAttributeDirectory : kAttributeArchive;
   {
     const ActAsDaemon daemon(*share);
@@ -173,15 +174,19 @@ Status remove_name(Share& share, const ports::Credentials& who, std::string_view
   if (path.empty()) return fail(NtStatus::AccessDenied);
   const ActAsUser user(share, who);
   if (!user.ok()) return fail(NtStatus::AccessDenied);
-  auto place = find_place(share, path);
+  auto place = find_place(share, path, naming_of(who));
   if (!place) return std::unexpected(place.error());
   const std::lock_guard lock(share.name_lock(place->parent_key));
-  if (const Status ok = find_in_place(share, *place); !ok) return ok;
+  if (const Status ok = find_in_place(share, *place, naming_of(who)); !ok) return ok;
   if (place->stored.empty()) return fail(NtStatus::ObjectNameNotFound);
-  const auto now = key_behind(share, *place);
-  if (!now) return std::unexpected(now.error());
-  if (*now != key) return fail(NtStatus::ObjectNameNotFound);
   const int parent = place->parent.get();
+  struct statx st{};
+  if (const Status ok = stat_of(parent, place->stored.c_str(), st); !ok) return ok;
+  if (key_of(share, parent, place->stored.c_str(), st) != key) {
+    const auto now = key_behind(share, *place);
+    if (!now) return std::unexpected(now.error());
+    if (*now != key) return fail(NtStatus::ObjectNameNotFound);
+  }
   const auto before = stamp_of(parent);
   // A link is removed itself, whatever it leads to.
   if (::unlinkat(parent, place->stored.c_str(),
@@ -198,15 +203,15 @@ Status rename_name(Share& share, const ports::Credentials& who, std::string_view
   if (from_path.empty() || to_path.empty()) return fail(NtStatus::AccessDenied);
   const ActAsUser user(share, who);
   if (!user.ok()) return fail(NtStatus::AccessDenied);
-  auto from = find_place(share, from_path);
+  auto from = find_place(share, from_path, naming_of(who));
   if (!from) return std::unexpected(from.error());
-  auto to = find_place(share, to_path);
+  auto to = find_place(share, to_path, naming_of(who));
   if (!to) return std::unexpected(to.error());
   if (from->parent_key.volume != to->parent_key.volume) return fail(NtStatus::NotSameDevice);
   const NameLocks locks(share, from->parent_key, to->parent_key);
-  if (const Status ok = find_in_place(share, *from); !ok) return ok;
+  if (const Status ok = find_in_place(share, *from, naming_of(who)); !ok) return ok;
   if (from->stored.empty()) return fail(NtStatus::ObjectNameNotFound);
-  if (const Status ok = find_in_place(share, *to); !ok) return ok;
+  if (const Status ok = find_in_place(share, *to, naming_of(who)); !ok) return ok;
 
   const bool same_parent = from->parent_key == to->parent_key;
   const bool same_entry = same_parent && from->stored == to->stored;
@@ -259,16 +264,16 @@ Status link_name(Share& share, const ports::Credentials& who, std::string_view f
   if (to_path.empty()) return fail(NtStatus::AccessDenied);
   const ActAsUser user(share, who);
   if (!user.ok()) return fail(NtStatus::AccessDenied);
-  auto from = resolve(share, from_path);
+  auto from = resolve(share, from_path, naming_of(who));
   if (!from) return std::unexpected(from.error());
   struct statx st{};
   if (const Status ok = stat_of(from->fd.get(), "", st); !ok) return ok;
   if (S_ISDIR(st.stx_mode)) return fail(NtStatus::FileIsADirectory);
   if (!S_ISREG(st.stx_mode)) return fail(NtStatus::AccessDenied);
-  auto to = find_place(share, to_path);
+  auto to = find_place(share, to_path, naming_of(who));
   if (!to) return std::unexpected(to.error());
   const std::lock_guard lock(share.name_lock(to->parent_key));
-  if (const Status ok = find_in_place(share, *to); !ok) return ok;
+  if (const Status ok = find_in_place(share, *to, naming_of(who)); !ok) return ok;
   const int parent = to->parent.get();
   const ProcPath source(from->fd.get());
   if (!to->stored.empty()) {

@@ -46,7 +46,7 @@ class PosixBackendImpl final : public PosixBackend {
     if (vetoed(path)) return fail(NtStatus::ObjectNameNotFound);
     const ActAsUser user(*share_, who);
     if (!user.ok()) return fail(NtStatus::AccessDenied);
-    auto found = resolve(*share_, path);
+    auto found = resolve(*share_, path, naming_of(who));
     if (!found) return std::unexpected(found.error());
     struct statx st{};
     if (const Status ok = stat_of(found->fd.get(), "", st); !ok) {

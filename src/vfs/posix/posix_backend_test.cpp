@@ -16,6 +16,7 @@
 #include "vfs/names.hpp"
 #include "vfs/samba_xattr.hpp"
 #include "vfs/test_support.hpp"
+#include "wire/reparse.hpp"
 
 namespace flotilla::vfs {
 namespace {
@@ -83,6 +84,68 @@ TEST_F(Posix, LinksInsideAreFollowed) {
     EXPECT_EQ((*file)->key(), key) << path;
     EXPECT_EQ((*file)->facts()->type, ports::FileType::File);
   }
+}
+
+// Credentials::posix_names: the client follows links, and case tells names apart.
+TEST_F(Posix, PosixNamesAreExactAndLinksAreShownThemselves) {
+  ports::Credentials posix = kRoot;
+  posix.posix_names = true;
+  made(*backend_, "d", true);
+  made(*backend_, "d/file");
+  std::filesystem::create_symlink("d/file", in_share("link"));
+  std::filesystem::create_symlink("/etc/passwd", in_share("out"));
+  std::filesystem::create_directory_symlink("d", in_share("dir"));
+  EXPECT_EQ(locate("D", posix), NtStatus::ObjectNameNotFound);
+  EXPECT_EQ(locate("D/file", posix), NtStatus::ObjectPathNotFound);
+  EXPECT_EQ(locate("d/file/x", posix), NtStatus::ObjectPathNotFound);
+  EXPECT_EQ(locate("dir/file", posix), NtStatus::StoppedOnSymlink);
+  for (const auto& [name, target] : {std::pair{"link", u"d/file"}, {"out", u"/etc/passwd"}}) {
+    auto link = backend_->locate(posix, name);
+    ASSERT_TRUE(link) << name;
+    EXPECT_EQ((*link)->facts()->type, ports::FileType::Symlink);
+    EXPECT_NE((*link)->facts()->attributes & kAttributeReparse, 0U);
+    const auto buffer = (*link)->reparse_point();
+    ASSERT_TRUE(buffer && *buffer);
+    const auto meaning = wire::decode_reparse(**buffer);
+    ASSERT_TRUE(meaning);
+    EXPECT_EQ(meaning->target, target);
+  }
+  // Made in another case it is another file; removed, the link goes and not what it leads to.
+  ASSERT_TRUE(backend_->create(posix, "D", true, 0));
+  EXPECT_EQ(status_of(backend_->create(posix, "D", true, 0)), NtStatus::ObjectNameCollision);
+  ASSERT_TRUE(backend_->rename(posix, "d/file", "d/FILE", false));
+  EXPECT_EQ(locate("d/file", posix), NtStatus::ObjectNameNotFound);
+  const FileKey key = (*backend_->locate(posix, "out"))->key();
+  EXPECT_TRUE(backend_->remove(kRoot, "out", key, false));
+  EXPECT_FALSE(std::filesystem::is_symlink(in_share("out")));
+}
+
+TEST_F(Posix, AReparsePointIsKeptAsSambaKeepsIt) {
+  const auto file = made(*backend_, "f");
+  const Bytes buffer = {0x0D, 0, 0, 0x90, 4, 0, 0, 0, 1, 2, 3, 4};
+  if (file->set_reparse_point(kRoot, buffer).has_value() == false) {
+    GTEST_SKIP() << "no user xattrs here";
+  }
+  EXPECT_EQ(file->facts()->reparse_tag, 0x9000000DU);
+  EXPECT_NE(file->facts()->attributes & kAttributeReparse, 0U);
+  EXPECT_EQ(**file->reparse_point(), buffer);
+  EXPECT_TRUE(file->eas()->empty());
+  EXPECT_EQ(file->facts()->ea_size_bytes, 0U);
+  Bytes raw(64);
+  EXPECT_EQ(::getxattr(in_share("f").c_str(), "user.SmbReparse", raw.data(), raw.size()), 12);
+  ports::BasicChange change;
+  change.attributes = kAttributeHidden;
+  ASSERT_TRUE(file->set_basic(kRoot, change));
+  EXPECT_EQ(file->facts()->attributes, kAttributeHidden | kAttributeReparse);
+  ASSERT_TRUE(file->set_reparse_point(kRoot, {}));
+  EXPECT_EQ(file->facts()->attributes, kAttributeHidden);
+  EXPECT_FALSE(*file->reparse_point());
+
+  const auto directory = made(*backend_, "dir", true);
+  ASSERT_TRUE(directory->set_reparse_point(kRoot, buffer));
+  EXPECT_EQ(locate("DIR/x"), NtStatus::StoppedOnSymlink);
+  EXPECT_EQ(locate("dir/x/y"), NtStatus::StoppedOnSymlink);
+  EXPECT_EQ(locate("f/x"), NtStatus::ObjectPathNotFound);
 }
 
 TEST_F(Posix, LinksThatLeaveTheShareAreAccessDeniedAndNotListed) {

@@ -72,9 +72,9 @@ class PosixCursor final : public ports::DirectoryCursor {
   /// go.
   std::optional<ports::DirectoryEntry> describe(const RawEntry& raw) {
     struct statx st{};
-    if (raw.type != DT_LNK) {
+    if (raw.type != DT_LNK || who_.posix_names) {
       if (!stat_of(fd_.get(), raw.c_name, st)) return std::nullopt;
-      if (!S_ISLNK(st.stx_mode)) {
+      if (!S_ISLNK(st.stx_mode) || who_.posix_names) {
         return ports::DirectoryEntry{std::string(raw.name),
                                      facts_of(*share_, fd_.get(), raw.c_name, raw.name, st)};
       }

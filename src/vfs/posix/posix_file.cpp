@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <limits>
 
@@ -12,6 +13,8 @@
 #include "vfs/names.hpp"
 #include "vfs/posix/share.hpp"
 #include "vfs/samba_xattr.hpp"
+#include "wire/fsctl.hpp"
+#include "wire/utf16.hpp"
 
 namespace flotilla::vfs {
 namespace {
@@ -91,6 +94,12 @@ class PosixFile final : public ports::BackendFile {
   Status set_owner(std::optional<std::uint32_t> uid, std::optional<std::uint32_t> gid) override {
     return change_owner(*share_, at_.get(), uid, gid);
   }
+
+  Result<std::optional<Bytes>> reparse_point() override {
+    const ActAsDaemon daemon(*share_);
+    return reparse_point_of(at_.get(), mode_);
+  }
+  Status set_reparse_point(const ports::Credentials& who, ByteView buffer) override;
 
   Result<std::vector<ports::StreamFacts>> streams() override {
     const ActAsDaemon daemon(*share_);
@@ -221,6 +230,7 @@ class PosixFile final : public ports::BackendFile {
 
 Status PosixFile::activate(const ports::Credentials& who, ports::DataAccess access) {
   if (access == ports::DataAccess::None || (made_here_ && S_ISREG(mode_))) return {};
+  if (S_ISLNK(mode_)) return {};  // it has no data
   if (!S_ISREG(mode_) && !S_ISDIR(mode_)) return fail(NtStatus::AccessDenied);
   int flags = O_CLOEXEC;
   if (S_ISDIR(mode_)) {  // directories have no data; only the right to read is proved
@@ -327,6 +337,7 @@ Status PosixFile::set_basic(const ports::Credentials& who, const ports::BasicCha
     }
     attributes &= ~kAttributeDirectory;
     if (S_ISDIR(mode_)) attributes |= kAttributeDirectory;
+    attributes = (attributes & ~kAttributeReparse) | (now->attributes & kAttributeReparse);
     const Status ok = store_attributes(who, attributes,
                                        change.created.ticks != 0 ? change.created : now->created);
     if (!ok) return ok;
@@ -421,6 +432,26 @@ Status PosixFile::set_eas(const ports::Credentials& who,
   return {};
 }
 
+Status PosixFile::set_reparse_point(const ports::Credentials& who, ByteView buffer) {
+  if (!S_ISREG(mode_) && !S_ISDIR(mode_)) return fail(NtStatus::AccessDenied);
+  const auto now = facts();
+  if (!now) return std::unexpected(now.error());
+  const ProcPath path(at_.get());
+  const Status done = as_writer(who, During::Ea, [&] {
+    if (!buffer.empty()) {
+      return ::setxattr(path.c_str(), kReparseXattr, buffer.data(), buffer.size(), 0);
+    }
+    const int gone = ::removexattr(path.c_str(), kReparseXattr);
+    return gone != 0 && errno == ENODATA ? 0 : gone;
+  });
+  if (!done) return done;
+  // For Samba's sake, which looks there first.
+  std::uint32_t attributes = now->attributes & ~(kAttributeReparse | kAttributeNormal);
+  if (is_dot_file(split(path_).name)) attributes &= ~kAttributeHidden;
+  if (!buffer.empty()) attributes |= kAttributeReparse;
+  return store_attributes(who, attributes, now->created);
+}
+
 Result<std::optional<Bytes>> PosixFile::stored_security() {
   const ActAsDaemon daemon(*share_);
   struct statx st{};
@@ -470,6 +501,26 @@ Status PosixFile::store_security(ByteView descriptor) {
 }
 
 }  // namespace
+
+Result<std::optional<Bytes>> reparse_point_of(int fd, std::uint32_t mode) {
+  Bytes buffer(kReparseBytesMax);
+  if (!S_ISLNK(mode)) {
+    const ssize_t size =
+        ::getxattr(ProcPath(fd).c_str(), kReparseXattr, buffer.data(), buffer.size());
+    if (size < 8) return std::optional<Bytes>();
+    buffer.resize(static_cast<std::size_t>(size));
+    return std::optional(std::move(buffer));
+  }
+  std::array<char, 4096> text;
+  const ssize_t size = ::readlinkat(fd, "", text.data(), text.size());
+  if (size < 0) return fail_errno(During::Name);
+  wire::SymbolicLinkReparseDataBuffer link;
+  const auto target = wire::utf16_of({text.data(), static_cast<std::size_t>(size)});
+  if (!target) return fail(NtStatus::IoReparseDataInvalid);
+  link.substitute_name = link.print_name = *target;
+  if (!target->starts_with(u'/')) link.flags = wire::SymbolicLinkReparseDataBuffer::kFlagRelative;
+  return std::optional(wire::encoded(link));
+}
 
 std::unique_ptr<ports::BackendFile> make_posix_file(SharePtr share, Found found,
                                                     const struct statx& st, const FileKey& key) {

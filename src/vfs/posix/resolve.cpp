@@ -4,6 +4,7 @@
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,6 +15,7 @@
 #include "vfs/names.hpp"
 #include "vfs/posix/getdents.hpp"
 #include "vfs/posix/share.hpp"
+#include "vfs/samba_xattr.hpp"
 
 namespace flotilla::vfs {
 namespace {
@@ -113,6 +115,23 @@ Result<Found> open_child(Share& share, const Found& parent, const std::string& s
   return fail(NtStatus::ObjectPathNotFound);
 }
 
+bool is_reparse_point(Share& share, int fd) noexcept {
+  const ActAsDaemon daemon(share);
+  return ::getxattr(ProcPath(fd).c_str(), kReparseXattr, nullptr, 0) > 0;
+}
+
+/// A path of a client that follows links itself.
+Result<Found> resolve_exactly(Share& share, std::string_view path) {
+  const std::string text(path);
+  Fd fd(open_beneath(share, text.c_str(), O_PATH | O_NOFOLLOW, 0, Naming::Exact));
+  if (fd) return Found{std::move(fd), text};
+  if (errno == ELOOP) return fail(NtStatus::StoppedOnSymlink);
+  if (errno != ENOENT || path.empty()) return fail_errno(During::Name);
+  const std::string parent(split(path).parent);
+  const Fd above(open_beneath(share, parent.c_str(), O_PATH | O_DIRECTORY, 0, Naming::Exact));
+  return fail(above ? NtStatus::ObjectNameNotFound : NtStatus::ObjectPathNotFound);
+}
+
 Result<Found> resolve_child(Share& share, const Found& parent, std::string_view name,
                             std::uint64_t flags, During during) {
   const auto key = directory_key(share, parent.fd.get());
@@ -122,7 +141,12 @@ Result<Found> resolve_child(Share& share, const Found& parent, std::string_view 
     return fail(stored.error() == NtStatus::ObjectNameNotFound ? NtStatus::ObjectPathNotFound
                                                                : stored.error());
   }
-  if (stored->empty()) return fail(nt_status_of(ENOENT, during));
+  if (stored->empty()) {
+    if (share.indexes.holds_nothing(*key) && is_reparse_point(share, parent.fd.get())) {
+      return fail(NtStatus::StoppedOnSymlink);
+    }
+    return fail(nt_status_of(ENOENT, during));
+  }
   return open_child(share, parent, *stored, flags, during);
 }
 
@@ -153,13 +177,13 @@ Result<Found> resolve_directory(Share& share, std::string_view path) {
 
 }  // namespace
 
-int open_beneath(const Share& share, const char* path, std::uint64_t flags,
-                 std::uint64_t mode) noexcept {
+int open_beneath(const Share& share, const char* path, std::uint64_t flags, std::uint64_t mode,
+                 Naming naming) noexcept {
   struct open_how how{};
   how.flags = flags | O_CLOEXEC;
   how.mode = mode;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
-  if (!share.options.follow_links) how.resolve |= RESOLVE_NO_SYMLINKS;
+  if (!share.options.follow_links || naming == Naming::Exact) how.resolve |= RESOLVE_NO_SYMLINKS;
   if (*path == '\0') path = ".";
   for (int attempt = 0;; ++attempt) {
     const long fd = ::syscall(SYS_openat2, share.root.get(), path, &how, sizeof how);
@@ -204,7 +228,8 @@ FileKey key_of(Share& share, int fd, const char* name, const struct statx& st) {
   return key;
 }
 
-Result<Found> resolve(Share& share, std::string_view path) {
+Result<Found> resolve(Share& share, std::string_view path, Naming naming) {
+  if (naming == Naming::Exact) return resolve_exactly(share, path);
   Fd fd(open_beneath(share, std::string(path).c_str(), O_PATH));
   if (fd) return Found{std::move(fd), std::string(path)};
   if (errno != ENOENT && errno != EXDEV && errno != ENOTDIR) return fail_errno(During::Name);
@@ -215,10 +240,11 @@ Result<Found> resolve(Share& share, std::string_view path) {
   return resolve_child(share, *parent, parts.name, 0, During::Name);
 }
 
-Result<Place> find_place(Share& share, std::string_view path) {
+Result<Place> find_place(Share& share, std::string_view path, Naming naming) {
   if (path.empty()) return fail(NtStatus::AccessDenied);  // the root has no place
   const SplitPath parts = split(path);
-  auto parent = resolve_directory(share, parts.parent);
+  auto parent = naming == Naming::Exact ? resolve_exactly(share, parts.parent)
+                                        : resolve_directory(share, parts.parent);
   if (!parent) return std::unexpected(parent.error());
   const auto key = directory_key(share, parent->fd.get());
   if (!key) return std::unexpected(key.error());
@@ -230,7 +256,15 @@ Result<Place> find_place(Share& share, std::string_view path) {
   return place;
 }
 
-Status find_in_place(Share& share, Place& place) {
+Status find_in_place(Share& share, Place& place, Naming naming) {
+  if (naming == Naming::Exact) {
+    struct statx st{};
+    const bool there = ::statx(place.parent.get(), place.wanted.c_str(), AT_SYMLINK_NOFOLLOW,
+                               STATX_TYPE, &st) == 0;
+    if (!there && errno != ENOENT) return fail_errno(During::Name);
+    place.stored = there ? place.wanted : std::string();
+    return {};
+  }
   Found parent;
   parent.fd = Fd(::fcntl(place.parent.get(), F_DUPFD_CLOEXEC, 0));
   if (!parent.fd) return fail_errno(During::Other);

@@ -92,10 +92,18 @@ class ActAsDaemon : public ActAs {
   explicit ActAsDaemon(const Share& share) noexcept : ActAs(share.can_switch) {}
 };
 
+/// How a path is understood: see ports::Credentials::posix_names.
+enum class Naming : std::uint8_t { WithoutCase, Exact };
+[[nodiscard]] inline Naming naming_of(const ports::Credentials& who) noexcept {
+  return who.posix_names ? Naming::Exact : Naming::WithoutCase;
+}
+
 /// openat2 below the root: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS, O_CLOEXEC. `path` "" is the
-/// root. Retries where renames raced. -1 with errno on failure.
+/// root. Retries where renames raced. -1 with errno on failure. With Naming::Exact no component is
+/// followed as a link: ELOOP.
 [[nodiscard]] int open_beneath(const Share& share, const char* path, std::uint64_t flags,
-                               std::uint64_t mode = 0) noexcept;
+                               std::uint64_t mode = 0,
+                               Naming naming = Naming::WithoutCase) noexcept;
 
 [[nodiscard]] std::uint64_t device_of(const struct statx& st) noexcept;
 
@@ -110,9 +118,10 @@ struct Found {
   bool open_for_data = false;  ///< just made: `fd` is open for reading and writing
 };
 
-/// Finds `path` (already checked) without case, as the calling thread's identity.
+/// Finds `path` (already checked), as the calling thread's identity.
 /// Errors  see ports::Backend::locate
-[[nodiscard]] Result<Found> resolve(Share& share, std::string_view path);
+[[nodiscard]] Result<Found> resolve(Share& share, std::string_view path,
+                                    Naming naming = Naming::WithoutCase);
 
 /// A directory and the name in it that stands for a wanted name.
 struct Place {
@@ -124,9 +133,18 @@ struct Place {
 };
 
 /// The place of `path` (not the root). A link as the last component is not followed.
-[[nodiscard]] Result<Place> find_place(Share& share, std::string_view path);
+[[nodiscard]] Result<Place> find_place(Share& share, std::string_view path,
+                                       Naming naming = Naming::WithoutCase);
 /// As find_place for a parent that is known: fills `stored` afresh.
-[[nodiscard]] Status find_in_place(Share& share, Place& place);
+[[nodiscard]] Status find_in_place(Share& share, Place& place, Naming naming = Naming::WithoutCase);
+
+/// The largest buffer of a reparse point ([MS-FSCC] 2.1.2.1), and the tag of symbolic links.
+inline constexpr std::size_t kReparseBytesMax = 16384;
+inline constexpr std::uint32_t kSymlinkTag = 0xA000000C;
+
+/// The buffer of the reparse point behind `fd` (O_PATH will do), whether kept in an xattr or a
+/// symbolic link of the file system's. As the calling thread's identity.
+[[nodiscard]] Result<std::optional<Bytes>> reparse_point_of(int fd, std::uint32_t mode);
 
 /// statx with what facts need.
 /// True while a change time that a client has set (DosAttrib::changed) is the last change.

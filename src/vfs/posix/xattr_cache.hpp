@@ -24,6 +24,7 @@ struct StoredFacts {
   std::optional<std::uint32_t> attributes;
   std::optional<NtTime> created;
   std::optional<NtTime> changed;  ///< set by a client, and still true
+  std::uint32_t reparse_tag = 0;
 };
 
 /// Thread-safe; bounded, and small enough to be emptied when full.
