@@ -12,7 +12,7 @@
 
 namespace flotilla::coherence {
 
-inline constexpr std::uint16_t kCommandVersion = 2;
+inline constexpr std::uint16_t kCommandVersion = 3;
 
 /// A client opens the file. Waits while caching rights that conflict are being broken.
 /// Answer  Opened, or SharingViolation, DeletePending, InvalidParameter (lease key misuse),

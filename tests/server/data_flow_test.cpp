@@ -175,7 +175,8 @@ TEST_F(Data, CopychunkCopiesWithinTheSession_3_3_5_15_6) {
 TEST_F(Data, UnknownAndUnservedControlCodesAreInvalidDeviceRequest_3_3_5_15) {
   const FileId id = client.must_open({.name = u"f"});
   EXPECT_EQ(ioctl(id, 0x00091234, {}).status(), NtStatus::InvalidDeviceRequest);
-  EXPECT_EQ(ioctl(id, fsctl::kGetIntegrityInformation, {}).status(), NtStatus::InvalidDeviceRequest);
+  EXPECT_EQ(ioctl(id, fsctl::kGetIntegrityInformation, {}).status(),
+            NtStatus::InvalidDeviceRequest);
   EXPECT_EQ(ioctl(id, fsctl::kGetReparsePoint, {}).status(), NtStatus::NotAReparsePoint);
   EXPECT_EQ(ioctl(kRelatedFileId, fsctl::kDfsGetReferrals, {}).status(),
             NtStatus::FsDriverRequired);
