@@ -114,6 +114,9 @@ void read_server(TomlTable table, AppConfig& config) {
   table.flag("leases", server.leases);
   table.flag("torture_fsctls", server.torture_fsctls);
   table.number("threads", config.threads, 0, 255);
+  std::int64_t poll_us = config.poll_window.count();
+  table.number("poll_us", poll_us, 0, 1000);
+  config.poll_window = std::chrono::microseconds(poll_us);
 
   std::vector<std::string> listens;
   table.texts("listen", listens);

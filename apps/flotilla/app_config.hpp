@@ -31,6 +31,8 @@ struct AppConfig {
   ports::ServerConfig server;
   std::vector<ListenAddress> listen;
   std::uint32_t threads = 0;  ///< 0: one per core
+  /// So long, at most, a busy thread looks for more before it sleeps; 0: never.
+  std::chrono::microseconds poll_window{50};
   std::filesystem::path users_file;
   std::filesystem::path runtime_dir;
   std::filesystem::path keytab;

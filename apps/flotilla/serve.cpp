@@ -195,7 +195,7 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
     audit = std::move(*opened);
   }
   const auto blocking = std::make_shared<runtime::ThreadBlockingPool>();
-  runtime::ShardGroup shards(config.threads);
+  runtime::ShardGroup shards(config.threads, config.poll_window);
   handlers::Server server({.config = config.server,
                            .node = self,
                            .engine = engine,

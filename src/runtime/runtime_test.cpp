@@ -11,6 +11,7 @@
 
 #include "runtime/blocking_pool.hpp"
 #include "runtime/buffer_cache.hpp"
+#include "runtime/idle_poll.hpp"
 #include "runtime/manual_executor.hpp"
 #include "runtime/shard_group.hpp"
 #include "runtime/task.hpp"
@@ -181,9 +182,9 @@ TEST(OneShot, ManySetFromOtherThreadsEachResumeOnceOnTheirShard) {
   std::atomic<int> on_shard{0};
   std::latch done(kRounds);
   for (int i = 0; i < kRounds; ++i) {
-    AsioExecutor& shard = shards.shard(static_cast<std::size_t>(i) % 2);
+    EpollExecutor& shard = shards.shard(static_cast<std::size_t>(i) % 2);
     shard.post([&, i] {
-      spawn([](AsioExecutor& home, ThreadBlockingPool& blocking, std::atomic<int>& count,
+      spawn([](EpollExecutor& home, ThreadBlockingPool& blocking, std::atomic<int>& count,
                std::latch& latch, int value) -> Task<void> {
         auto shot = OneShot<int>::make();
         blocking.run([shot, value] { shot->set(value); });
@@ -255,7 +256,7 @@ TEST(ShardGroup, TimersFireNotBeforeTheirTimeAndAnEarlierOneOvertakes) {
   std::promise<std::string> done;
   std::string trace;
   shards.run_on(0, [&] {
-    AsioExecutor& shard = shards.shard(0);
+    EpollExecutor& shard = shards.shard(0);
     const MonoTime start = shard.now();
     shard.schedule_after(milliseconds{30}, [&, start] {
       EXPECT_GE(shards.shard(0).now() - start, milliseconds{30});
@@ -329,6 +330,103 @@ TEST(IoExecutor, NoEventComesAfterTheWatchIsGone) {
   EXPECT_EQ(echo.got, "");
   close(pair[0]);
   close(pair[1]);
+}
+
+/// Reads once and does not ask again until told.
+struct Once : FdEvents {
+  int fd = -1;
+  std::unique_ptr<FdWatch> watch;
+  int events = 0;
+  std::function<void()> on_event;
+  void on_readable() override {
+    ++events;
+    if (on_event) on_event();
+  }
+  void on_writable() override {}
+};
+
+TEST(IoExecutor, WhatIsThereWhileNobodyWaitsIsToldToTheNextWait) {
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+  ShardGroup shards(1);
+  shards.start();
+  Once once;
+  shards.run_on(0, [&] {
+    once.watch = shards.shard(0).watch(pair[0], once);
+    once.watch->await_readable();
+  });
+  ASSERT_EQ(write(pair[1], "x", 1), 1);
+  close(pair[1]);  // a hang-up is reported whether or not somebody waits
+  while (shards.run_on(0, [] {}), once.events == 0) {
+  }
+  for (int i = 0; i < 10; ++i) shards.run_on(0, [] {});
+  shards.run_on(0, [&] { EXPECT_EQ(once.events, 1); });
+  shards.run_on(0, [&] { once.watch->await_readable(); });
+  while (shards.run_on(0, [] {}), once.events == 1) {
+  }
+  shards.run_on(0, [&] { once.watch.reset(); });
+  shards.stop();
+  EXPECT_EQ(once.events, 2);
+  close(pair[0]);
+}
+
+TEST(IoExecutor, AnEventMayEndAnotherWatchThatIsReadyToo) {
+  int pairs[2][2];
+  Once both[2];
+  ShardGroup shards(1);
+  shards.start();
+  shards.run_on(0, [&] {
+    for (std::size_t i = 0; i < 2; ++i) {
+      ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pairs[i]), 0);
+      ASSERT_EQ(write(pairs[i][1], "x", 1), 1);
+      both[i].watch = shards.shard(0).watch(pairs[i][0], both[i]);
+      both[i].watch->await_readable();
+      both[i].on_event = [&, i] { both[1 - i].watch.reset(); };
+    }
+  });
+  while (shards.run_on(0, [] {}), both[0].events + both[1].events == 0) {
+  }
+  for (int i = 0; i < 10; ++i) shards.run_on(0, [] {});
+  shards.run_on(0, [&] {
+    EXPECT_EQ(both[0].events + both[1].events, 1);
+    for (Once& each : both) each.watch.reset();
+  });
+  shards.stop();
+  for (auto& pair : pairs) {
+    close(pair[0]);
+    close(pair[1]);
+  }
+}
+
+TEST(EpollExecutor, WorkFromOtherThreadsRunsWhetherItsThreadSleepsOrLooks) {
+  for (const milliseconds window : {milliseconds{0}, milliseconds{1}}) {
+    ShardGroup shards(2, window);
+    shards.start();
+    // Each work posts the next to the other shard, which is idle by then.
+    std::promise<void> done;
+    std::function<void(int)> next = [&](int left) {
+      if (left == 0) return done.set_value();
+      shards.shard(static_cast<std::size_t>(left) % 2).post([&next, left] { next(left - 1); });
+    };
+    next(2000);
+    done.get_future().wait();
+    shards.stop();
+  }
+}
+
+TEST(IdlePoll, LooksOnlyWhileIdlePeriodsAreShort) {
+  using std::chrono::microseconds;
+  IdlePoll idle(microseconds{50});
+  EXPECT_EQ(idle.window().count(), 0);
+  for (int i = 0; i < 8; ++i) idle.ended(microseconds{80}, true);  // with the waking in it
+  EXPECT_EQ(idle.window(), microseconds{50});
+  idle.ended(microseconds{2000}, false);  // one break between two bursts
+  EXPECT_EQ(idle.window(), microseconds{50});
+  for (int i = 0; i < 8; ++i) idle.ended(microseconds{60}, false);
+  EXPECT_EQ(idle.window().count(), 0);
+  for (int i = 0; i < 100; ++i) idle.ended(microseconds{120}, true);
+  EXPECT_EQ(idle.window().count(), 0);
+  EXPECT_EQ(IdlePoll(microseconds{0}).window().count(), 0);
 }
 
 TEST(IoExecutor, ADescriptorThatCannotBePolledGivesNoWatch) {

@@ -9,10 +9,12 @@
 
 namespace flotilla::runtime {
 
-ShardGroup::ShardGroup(std::size_t count) {
+ShardGroup::ShardGroup(std::size_t count, std::chrono::nanoseconds poll_window) {
   if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
   count = std::min<std::size_t>(count, 256);
-  for (std::size_t i = 0; i < count; ++i) shards_.push_back(std::make_unique<AsioExecutor>());
+  for (std::size_t i = 0; i < count; ++i) {
+    shards_.push_back(std::make_unique<EpollExecutor>(poll_window));
+  }
 }
 
 ShardGroup::~ShardGroup() { stop(); }
@@ -46,7 +48,7 @@ void ShardGroup::stop() {
 }
 
 void ShardGroup::run_on(std::size_t index, const std::function<void()>& work) {
-  AsioExecutor& executor = *shards_[index];
+  EpollExecutor& executor = *shards_[index];
   if (threads_.empty() || executor.in_thread()) {
     work();
     return;

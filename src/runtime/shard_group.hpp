@@ -7,14 +7,15 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/asio_executor.hpp"
+#include "runtime/epoll_executor.hpp"
 
 namespace flotilla::runtime {
 
 class ShardGroup {
  public:
   /// `count` 0: as many as the machine has cores, at most 256 (a SessionId has 8 bits for it).
-  explicit ShardGroup(std::size_t count = 0);
+  /// `poll_window`: EpollExecutor.
+  explicit ShardGroup(std::size_t count = 0, std::chrono::nanoseconds poll_window = {});
   ~ShardGroup();  ///< stop()
   ShardGroup(const ShardGroup&) = delete;
   ShardGroup& operator=(const ShardGroup&) = delete;
@@ -26,14 +27,14 @@ class ShardGroup {
   void stop();
 
   [[nodiscard]] std::size_t count() const noexcept { return shards_.size(); }
-  [[nodiscard]] AsioExecutor& shard(std::size_t index) noexcept { return *shards_[index]; }
+  [[nodiscard]] EpollExecutor& shard(std::size_t index) noexcept { return *shards_[index]; }
 
   /// Runs `work` on the shard and waits for its end; inline where the caller is that shard or the
   /// threads do not run. Never from another shard: two that wait for each other would stay so.
   void run_on(std::size_t index, const std::function<void()>& work);
 
  private:
-  std::vector<std::unique_ptr<AsioExecutor>> shards_;
+  std::vector<std::unique_ptr<EpollExecutor>> shards_;
   std::vector<std::thread> threads_;
 };
 

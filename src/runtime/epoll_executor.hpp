@@ -1,5 +1,4 @@
-// The production executor: one Asio io_context, one thread. Asio itself stays in the .cpp; who
-// needs it (pool/) includes runtime/asio_native.hpp in a .cpp.
+// The production executor: one epoll instance, one thread.
 #pragma once
 
 #include <memory>
@@ -8,12 +7,13 @@
 
 namespace flotilla::runtime {
 
-class AsioExecutor final : public IoExecutor {
+class EpollExecutor final : public IoExecutor {
  public:
-  AsioExecutor();
-  ~AsioExecutor() override;
-  AsioExecutor(const AsioExecutor&) = delete;
-  AsioExecutor& operator=(const AsioExecutor&) = delete;
+  /// `poll_window`: for so long, at most, a busy thread looks for more before it sleeps (IdlePoll).
+  explicit EpollExecutor(std::chrono::nanoseconds poll_window = {});
+  ~EpollExecutor() override;
+  EpollExecutor(const EpollExecutor&) = delete;
+  EpollExecutor& operator=(const EpollExecutor&) = delete;
 
   /// Makes the calling thread this executor's thread until stop(); then runs what is posted already
   /// (so that coroutines which were about to resume end), and returns. Timers that are not due are
@@ -26,6 +26,7 @@ class AsioExecutor final : public IoExecutor {
   std::size_t drain();
 
   void post(Work work) override;
+  /// Fires within a millisecond after its time.
   TimerId schedule_after(std::chrono::nanoseconds delay, Work work) override;
   void cancel(TimerId timer) override;
   [[nodiscard]] bool in_thread() const noexcept override;
@@ -33,10 +34,8 @@ class AsioExecutor final : public IoExecutor {
   [[nodiscard]] MonoTime now() const noexcept override;
   [[nodiscard]] std::unique_ptr<FdWatch> watch(int fd, FdEvents& events) override;
 
-  struct Impl;
-  [[nodiscard]] Impl& impl() noexcept { return *impl_; }
-
  private:
+  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
