@@ -200,9 +200,9 @@ PoolNode::PoolNode(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 PoolNode::~PoolNode() = default;
 
-std::expected<std::unique_ptr<PoolNode>, Message> PoolNode::open(const PoolConfig& config,
-                                                                 const coherence::Limits& limits,
-                                                                 const ports::Clock& clock) {
+std::expected<std::unique_ptr<PoolNode>, Message> PoolNode::open(
+    const PoolConfig& config, const coherence::Limits& limits, const ports::Clock& clock,
+    std::chrono::nanoseconds poll_window) {
   const auto key = read_key(config.key_file);
   if (!key) return std::unexpected(key.error());
   auto membership = pool::CorosyncMembership::make();
@@ -225,6 +225,7 @@ std::expected<std::unique_ptr<PoolNode>, Message> PoolNode::open(const PoolConfi
   options.key_file = config.key_file.string();
   options.limits = limits;
   options.tolerate = config.tolerate;
+  options.poll_window = poll_window;
   Impl* const self = impl.get();
   pool::PoolCallbacks callbacks;
   callbacks.on_view = [self](const pool::View& view) { self->on_view(view); };

@@ -20,7 +20,8 @@ class PoolNode {
  public:
   /// Reads the key and finds corosync. The text says what is missing and what to do.
   [[nodiscard]] static std::expected<std::unique_ptr<PoolNode>, Message> open(
-      const PoolConfig& config, const coherence::Limits& limits, const ports::Clock& clock);
+      const PoolConfig& config, const coherence::Limits& limits, const ports::Clock& clock,
+      std::chrono::nanoseconds poll_window);
   ~PoolNode();
 
   [[nodiscard]] NodeId self() const noexcept;

@@ -171,7 +171,7 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
                                  .opens_per_file_max = config.server.opens_per_file_max,
                                  .locks_per_file_max = config.server.locks_per_file_max};
   if (config.pool) {
-    auto joined = PoolNode::open(*config.pool, limits, *clock);
+    auto joined = PoolNode::open(*config.pool, limits, *clock, config.poll_window);
     if (!joined) return failed(joined.error());
     pool = std::move(*joined);
     engine = pool->engine();

@@ -339,7 +339,7 @@ PoolEngine::~PoolEngine() { stop(); }
 std::expected<void, std::string> PoolEngine::start(Membership& membership) {
   auto key = load_pool_key(impl_->options.key_file);
   if (!key) return std::unexpected(key.error());
-  auto mesh = PeerMesh::make(impl_->options.peer_listen, *key);
+  auto mesh = PeerMesh::make(impl_->options.peer_listen, *key, impl_->options.poll_window);
   if (!mesh) return std::unexpected(mesh.error());
   std::string address = (*mesh)->address();
   impl_->start(membership, std::move(*mesh), std::move(address));

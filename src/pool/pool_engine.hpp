@@ -33,6 +33,8 @@ struct PoolOptions {
   ClaimOptions claims;
   /// So many nodes may be lost at once without an open that outlives its client.
   std::size_t tolerate = 1;
+  /// So long, at most, a busy peer thread looks for more before it sleeps.
+  std::chrono::nanoseconds poll_window{};
   std::chrono::milliseconds tick_interval{50};  ///< zero: the owner calls tick()
 };
 

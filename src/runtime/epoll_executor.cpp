@@ -125,25 +125,16 @@ struct EpollExecutor::Impl {
 
   /// Nothing is left to do: waits until something is. Gives the events.
   int wait() {
-    const MonoTime begin = boot_time();
-    const std::chrono::nanoseconds window = idle.window();
     const int sleep_ms = timeout_ms();
     if (sleep_ms == 0) return 0;
-    if (window.count() > 0) {
-      MonoTime now = begin;
-      do {
-        const int count = look(0);
-        now = boot_time();
-        if (count > 0 || has_posted.load()) {
-          idle.ended(now - begin, false);
-          return count;
-        }
-      } while (now - begin < window);
+    int count = 0;
+    if (idle.look([this, &count] { return (count = look(0)) > 0 || has_posted.load(); })) {
+      return count;
     }
     sleeping.store(true);
-    const int count = has_posted.load() ? 0 : look(sleep_ms);
+    count = has_posted.load() ? 0 : look(sleep_ms);
     sleeping.store(false);
-    idle.ended(boot_time() - begin, window.count() == 0);
+    idle.slept();
     return count;
   }
 

@@ -414,19 +414,46 @@ TEST(EpollExecutor, WorkFromOtherThreadsRunsWhetherItsThreadSleepsOrLooks) {
   }
 }
 
-TEST(IdlePoll, LooksOnlyWhileIdlePeriodsAreShort) {
+TEST(IdlePoll, LookingPaysOnlyWhileIdlePeriodsAreShort) {
   using std::chrono::microseconds;
+  const IdlePoll::Clock::time_point now = IdlePoll::Clock::now();
   IdlePoll idle(microseconds{50});
-  EXPECT_EQ(idle.window().count(), 0);
+  EXPECT_FALSE(idle.pays(now));
   for (int i = 0; i < 8; ++i) idle.ended(microseconds{80}, true);  // with the waking in it
-  EXPECT_EQ(idle.window(), microseconds{50});
+  EXPECT_TRUE(idle.pays(now));
   idle.ended(microseconds{2000}, false);  // one break between two bursts
-  EXPECT_EQ(idle.window(), microseconds{50});
+  EXPECT_TRUE(idle.pays(now));
   for (int i = 0; i < 8; ++i) idle.ended(microseconds{60}, false);
-  EXPECT_EQ(idle.window().count(), 0);
+  EXPECT_FALSE(idle.pays(now));
   for (int i = 0; i < 100; ++i) idle.ended(microseconds{120}, true);
-  EXPECT_EQ(idle.window().count(), 0);
-  EXPECT_EQ(IdlePoll(microseconds{0}).window().count(), 0);
+  EXPECT_FALSE(idle.pays(now));
+  IdlePoll never(microseconds{0});
+  for (int i = 0; i < 8; ++i) never.ended(microseconds{0}, true);
+  EXPECT_FALSE(never.pays(now));
+}
+
+TEST(IdlePoll, WhereOthersTakeTheCoreLookingPausesForLongerEachTime) {
+  using std::chrono::microseconds;
+  const IdlePoll::Clock::time_point now = IdlePoll::Clock::now();
+  IdlePoll idle(microseconds{50});
+  for (int i = 0; i < 8; ++i) idle.ended(microseconds{10}, true);
+  idle.contended(now);
+  EXPECT_FALSE(idle.pays(now + milliseconds{4}));
+  EXPECT_TRUE(idle.pays(now + milliseconds{5}));
+  for (int i = 0; i < 10; ++i) idle.contended(now);
+  EXPECT_FALSE(idle.pays(now + milliseconds{999}));
+  EXPECT_TRUE(idle.pays(now + milliseconds{1000}));
+  const IdlePoll::Clock::time_point later = now + std::chrono::seconds{20};
+  idle.contended(later);  // undisturbed since
+  EXPECT_TRUE(idle.pays(later + milliseconds{5}));
+}
+
+TEST(IdlePoll, LookingEndsWithTheFirstFindOrTheWindow) {
+  IdlePoll idle(milliseconds{1});
+  for (int i = 0; i < 8; ++i) idle.ended(milliseconds{0}, true);
+  int asked = 0;
+  EXPECT_TRUE(idle.look([&] { return ++asked == 3; }) || asked < 3);  // a slow machine gives up
+  EXPECT_FALSE(idle.look([&] { return false; }));
 }
 
 TEST(IoExecutor, ADescriptorThatCannotBePolledGivesNoWatch) {

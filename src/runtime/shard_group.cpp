@@ -7,6 +7,8 @@
 #include <future>
 #include <string>
 
+#include "runtime/serving_thread.hpp"
+
 namespace flotilla::runtime {
 
 ShardGroup::ShardGroup(std::size_t count, std::chrono::nanoseconds poll_window) {
@@ -27,7 +29,7 @@ void ShardGroup::start() {
   pthread_sigmask(SIG_SETMASK, &all, &before);  // threads inherit the mask
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     threads_.emplace_back([executor = shards_[i].get(), i] {
-      pthread_setname_np(pthread_self(), ("shard-" + std::to_string(i)).c_str());
+      begin_serving_thread(("shard-" + std::to_string(i)).c_str());
       executor->run();
     });
   }

@@ -16,6 +16,8 @@
 #include "base/log.hpp"
 #include "pool/peer/connection.hpp"
 #include "pool/peer/endpoint.hpp"
+#include "runtime/idle_poll.hpp"
+#include "runtime/serving_thread.hpp"
 
 namespace flotilla::pool {
 
@@ -68,18 +70,29 @@ struct PeerLink {
 using LinkPtr = std::shared_ptr<PeerLink>;
 
 struct PeerMesh::Impl : std::enable_shared_from_this<PeerMesh::Impl> {
-  explicit Impl(const PoolKey& key_in) : key(key_in), acceptor(io), work(io.get_executor()) {}
+  Impl(const PoolKey& key_in, std::chrono::nanoseconds poll_window)
+      : key(key_in), acceptor(io), work(io.get_executor()), idle(poll_window) {}
 
   PoolKey key;
   asio::io_context io{1};
   tcp::acceptor acceptor;
   asio::executor_work_guard<asio::io_context::executor_type> work;
+  runtime::IdlePoll idle;
   std::thread thread;
   PeerLinks::Receive receive;
 
   std::mutex mutex;
   MemberId self;
   std::map<NodeId, LinkPtr> links;
+
+  /// The mesh's thread: as a shard does, it looks for more for a moment before it sleeps.
+  void run() {
+    while (!io.stopped()) {
+      if (io.poll() > 0 || idle.look([this] { return io.poll() > 0; })) continue;
+      io.run_one();
+      idle.slept();
+    }
+  }
 
   LinkPtr find(NodeId node) {
     const std::lock_guard lock(mutex);
@@ -307,13 +320,13 @@ struct PeerMesh::Impl : std::enable_shared_from_this<PeerMesh::Impl> {
 PeerMesh::PeerMesh(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 PeerMesh::~PeerMesh() { stop(); }
 
-std::expected<std::unique_ptr<PeerMesh>, std::string> PeerMesh::make(const std::string& listen,
-                                                                     const PoolKey& key) {
+std::expected<std::unique_ptr<PeerMesh>, std::string> PeerMesh::make(
+    const std::string& listen, const PoolKey& key, std::chrono::nanoseconds poll_window) {
   const auto at = parse_endpoint(listen);
   if (!at) {
     return std::unexpected(fmt::format("peer address {}: address:port was expected", listen));
   }
-  auto impl = std::make_shared<Impl>(key);
+  auto impl = std::make_shared<Impl>(key, poll_window);
   boost::system::error_code error;
   impl->acceptor.open(at->protocol(), error);
   if (!error) impl->acceptor.set_option(tcp::acceptor::reuse_address(true), error);
@@ -335,7 +348,10 @@ std::string PeerMesh::address() const {
 void PeerMesh::start(Receive receive) {
   impl_->receive = std::move(receive);
   impl_->accept();
-  impl_->thread = std::thread([impl = impl_] { impl->io.run(); });
+  impl_->thread = std::thread([impl = impl_] {
+    runtime::begin_serving_thread("peers");
+    impl->run();
+  });
 }
 
 void PeerMesh::stop() {

@@ -3,6 +3,7 @@
 // Must not know what the messages mean.
 #pragma once
 
+#include <chrono>
 #include <expected>
 #include <memory>
 #include <string>
@@ -14,9 +15,10 @@ namespace flotilla::pool {
 
 class PeerMesh final : public PeerLinks {
  public:
-  /// Binds `listen` ("address:port"; port 0: any). An explanation where it cannot.
+  /// Binds `listen` ("address:port"; port 0: any). An explanation where it cannot. `poll_window`:
+  /// runtime::IdlePoll, for the mesh's thread.
   [[nodiscard]] static std::expected<std::unique_ptr<PeerMesh>, std::string> make(
-      const std::string& listen, const PoolKey& key);
+      const std::string& listen, const PoolKey& key, std::chrono::nanoseconds poll_window = {});
   ~PeerMesh() override;
 
   /// "address:port" as bound.
