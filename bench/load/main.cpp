@@ -83,6 +83,7 @@ struct Options {
   std::string other;
   bool leases = false;
   bool eager = false;
+  bool poll = false;
   double seconds = 5;
 };
 
@@ -116,6 +117,7 @@ int run(const Options& options) {
   plan.other = other.get();
   plan.leases = options.leases;
   plan.eager = options.eager;
+  plan.poll = options.poll;
   double cpu_before = 0;
   plan.on_measuring = [&] { cpu_before = cpu_seconds(options.pids); };
   const auto result = options.workload == "hand-over"
@@ -159,6 +161,8 @@ int main(int argc, char** argv) {
                  "HOST[:PORT]: the files are open through this server while they are made");
   app.add_flag("--leases", options.leases, "own-open: ask for read, write and handle caching");
   app.add_flag("--eager", options.eager, "hand-over: give the lock back though nobody waits yet");
+  app.add_flag("--poll", options.poll,
+               "do not sleep while answers are awaited, but offer the core to others all the time");
   app.add_option("--seconds", options.seconds, "after half a second")->capture_default_str();
   app.add_option("--share", options.defaults.share)->capture_default_str();
   app.add_option("--user", options.defaults.user)->capture_default_str();

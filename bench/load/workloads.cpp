@@ -1,6 +1,7 @@
 #include "load/workloads.hpp"
 
 #include <fmt/core.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -35,7 +36,8 @@ class Run {
     bool told = false;
     while (error_.empty()) {
       epoll_event events[64];
-      const int count = epoll_wait(queue, events, 64, 100);
+      if (plan_.poll) sched_yield();
+      const int count = epoll_wait(queue, events, 64, plan_.poll ? 0 : 100);
       now_ = Clock::now();
       if (now_ >= end) break;
       if (!told && now_ >= measuring_from_) {

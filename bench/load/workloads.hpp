@@ -21,6 +21,7 @@ struct Plan {
   Client* other = nullptr;               ///< has the files open while they are made; borrowed
   bool leases = false;                   ///< own files: ask for RWH, one lease for each file
   bool eager = false;                    ///< locks: give back at once
+  bool poll = false;                     ///< do not sleep while answers are awaited
   std::function<void()> on_measuring{};  ///< the warm-up is over
 };
 
