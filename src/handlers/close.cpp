@@ -82,6 +82,62 @@ runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const
                         std::move(outcome), deleter);
 }
 
+namespace {
+
+/// Takes the name away with the daemon's rights where the user's do not suffice: whoever asked for
+/// the deletion was allowed to; the last one to close need not be. Blocks.
+Status remove_name(Server& server, ports::Backend& backend, const ports::Credentials& who,
+                   const std::string& path, const FileKey& key, bool directory) {
+  // Asked as late as possible: after a hang the name may be somebody else's file.
+  if (!server.engine().serving()) return fail(NtStatus::DeviceNotReady);
+  const Status done = backend.remove(who, path, key, directory);
+  if (done || done.error() != NtStatus::AccessDenied) return done;
+  ports::Credentials owner;
+  owner.use_share_owner = true;
+  return backend.remove(owner, path, key, directory);
+}
+
+/// Who watches the directory, and who caches it, hears that a name went.
+runtime::Task<void> tell_removed(Server& server, runtime::Executor& executor, const Share& share,
+                                 ports::Credentials who, std::string path, bool directory,
+                                 Deleter deleter) {
+  if (directory) server.notify().report_delete_pending(&share, path);
+  server.notify().report(
+      &share, path, wire::NotifyAction::Removed,
+      directory ? wire::notify_filter::kDirName : wire::notify_filter::kFileName);
+  EntryChange change{&share, path, who, deleter.client, deleter.parent_key};
+  co_await tell_parent(server, executor, std::move(change));
+}
+
+/// FILE_DISPOSITION_POSIX_SEMANTICS: the name goes with this open; others keep the file.
+/// Spec    [MS-FSA] 2.1.5.5 Server Requests Closing an Open; [MS-FSCC] 2.4.12
+/// A name that FILE_DELETE_ON_CLOSE would take goes later where the file has others: until then the
+/// engine lets nobody open it by those.
+runtime::Task<void> take_name(Server& server, runtime::Executor& executor,
+                              std::shared_ptr<session::Open> open, ports::Credentials who,
+                              Deleter deleter) {
+  const Share& share = *state_of(*open).share;
+  const std::string path = refresh_path(*open);
+  const bool asked = state_of(*open).asked_deletion;
+  auto call = [&server, backend = share.backend, file = state_of(*open).file, who, path, asked,
+               key = open->key, directory = open->directory]() -> Status {
+    const auto facts = file->facts();
+    if (!facts) return fail(facts.error());
+    if (!asked && !directory && facts->links != 1) return fail(NtStatus::DeletePending);
+    return remove_name(server, *backend, who, path, key, directory);
+  };
+  const Status removed =
+      co_await offload(server, executor, share.backend->local(), std::move(call));
+  if (!removed) co_return;  // the last close tries again
+  if (asked) {
+    coherence::Body done = coherence::SetDeletePending{open->open_id, false};
+    co_await engine_submit(server, executor, open->key, std::move(done));
+  }
+  co_await tell_removed(server, executor, share, std::move(who), path, open->directory, deleter);
+}
+
+}  // namespace
+
 runtime::Task<void> finish_close(Server& server, runtime::Executor& executor, const Share& share,
                                  ports::Credentials who, FileKey key, OpenId open, bool directory,
                                  coherence::Outcome outcome, Deleter deleter) {
@@ -89,32 +145,18 @@ runtime::Task<void> finish_close(Server& server, runtime::Executor& executor, co
   if (outcome.status != NtStatus::Success || closed == nullptr || !closed->unlink) co_return;
   ports::Backend* const backend = share.backend.get();
   const std::string path = closed->path;
-  auto call = [&server, backend, who, path, key, directory]() -> Status {
-    // Asked as late as possible: after a hang the name may be somebody else's file.
-    if (!server.engine().serving()) return fail(NtStatus::DeviceNotReady);
-    Status done = backend->remove(who, path, key, directory);
-    if (!done && done.error() == NtStatus::AccessDenied) {
-      // Whoever asked for the deletion was allowed to; the last one to close need not be.
-      ports::Credentials owner;
-      owner.use_share_owner = true;
-      done = backend->remove(owner, path, key, directory);
-    }
-    return done;
+  auto call = [&server, backend, who, path, key, directory] {
+    return remove_name(server, *backend, who, path, key, directory);
   };
   const Status removed = co_await offload(server, executor, backend->local(), std::move(call));
-  if (!removed) {
+  if (!removed && removed.error() != NtStatus::ObjectNameNotFound) {
     log::info("share {}: \"{}\" was to be deleted with its last close, but: {}", share.config.name,
               path, name_of(removed.error()));
   }
   coherence::Body unlinked = coherence::Unlinked{open, removed.has_value()};
   co_await engine_submit(server, executor, key, std::move(unlinked));
   if (!removed) co_return;
-  if (directory) server.notify().report_delete_pending(&share, path);
-  server.notify().report(
-      &share, path, wire::NotifyAction::Removed,
-      directory ? wire::notify_filter::kDirName : wire::notify_filter::kFileName);
-  EntryChange change{&share, path, who, deleter.client, deleter.parent_key};
-  co_await tell_parent(server, executor, std::move(change));
+  co_await tell_removed(server, executor, share, std::move(who), path, directory, deleter);
 }
 
 runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
@@ -141,6 +183,9 @@ runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
       const Result<bool> empty = co_await offload(
           server, executor, state_of(*open).share->backend->local(), std::move(look));
       keeps_name = empty && !*empty;
+    }
+    if (state_of(*open).name_goes_at_close && !hold && !keeps_name) {
+      co_await take_name(server, executor, open, closer_of(*session, *open), deleter);
     }
     co_await give_back(server, executor, *state_of(*open).share, closer_of(*session, *open),
                        open->key, open->open_id, open->directory, deleter, keeps_name);

@@ -97,6 +97,7 @@ struct OpenState final : session::Attachment {
   std::unique_ptr<ParentPlace> parent;  ///< null until a change had to be told to its leases
   bool changed_data = false;            ///< its close shows in the directory's listing
   bool asked_deletion = false;          ///< this open is why the file is delete-pending
+  bool name_goes_at_close = false;      ///< its own, whoever has the file open beside
   /// The client set the write time (or froze it) through this open: its writes put it back.
   /// [MS-FSA] 2.1.1.6 Open.UserSetModificationTime
   std::optional<NtTime> user_set_write_time;

@@ -184,6 +184,46 @@ class Posix(unittest.TestCase):
             for bad in ("dir/../dir", "dir//x", "./dir", "dir/..", ".."):
                 self.assertNotEqual(raw.open(bad, disposition=3)[0], smb.SUCCESS, bad)
 
+    def ioctl(self, raw, handle, code, data=b""):
+        return raw.request(smb.IOCTL, smb.ioctl_body(handle, code, data))
+
+    def test_links_and_names_by_case(self):
+        get, put = 0x000900A8, 0x000900A4
+        open_itself, delete_on_close = 0x00200000, 0x1000
+        with flotilla.Server() as server:
+            raw = self.client(server)
+            os.symlink("/etc/passwd", os.path.join(server.share, "out"))
+            # A link of the disk's is shown, not followed, wherever it leads.
+            self.assertEqual(raw.open("out")[0], 0x8000002D)
+            self.assertEqual(raw.open("out/x")[0], 0x8000002D)
+            status, link = raw.open("out", access=0x120080, options=open_itself)
+            self.assertEqual(status, smb.SUCCESS)
+            data = self.ioctl(raw, link, get).body[48:]
+            self.assertEqual(struct.unpack_from("<I", data)[0], 0xA000000C)
+            self.assertEqual(data[20:].decode("utf-16le"), "/etc/passwd" * 2)
+            self.assertEqual(raw.status(smb.CLOSE, smb.close_body(link)), smb.SUCCESS)
+            # A link that a client makes is none to anybody on this machine.
+            handle = self.make(raw, "made", 0o777, options=open_itself).body[64:80]
+            target = "../../etc/passwd".encode("utf-16le")
+            buffer = struct.pack("<IHHQ", 0x80000014, 8 + len(target), 0, 0x014B4E4C) + target
+            self.assertEqual(self.ioctl(raw, handle, put, buffer).status, smb.SUCCESS)
+            self.assertEqual(self.ioctl(raw, handle, get).body[48:], buffer)
+            self.assertEqual(raw.status(smb.CLOSE, smb.close_body(handle)), smb.SUCCESS)
+            local = os.path.join(server.share, "made")
+            self.assertFalse(os.path.islink(local))
+            self.assertEqual(os.getxattr(local, "user.SmbReparse"), buffer)
+            self.assertEqual(raw.open("made")[0], 0xC0000279)
+            # Each by its own name, and removed while somebody has it open.
+            held = self.make(raw, "Name", 0o600).body[64:80]
+            self.make(raw, "name", 0o600)
+            for name in ("Name", "out", "made"):
+                status, handle = raw.open(name, access=0x10080, options=open_itself | delete_on_close)
+                self.assertEqual(status, smb.SUCCESS, name)
+                self.assertEqual(raw.status(smb.CLOSE, smb.close_body(handle)), smb.SUCCESS)
+            self.assertEqual(os.listdir(server.share), ["name"])
+            self.assertTrue(os.path.exists("/etc/passwd"))
+            self.assertEqual(raw.status(smb.CLOSE, smb.close_body(held)), smb.SUCCESS)
+
     def set_dacl(self, raw, handle, aces):
         acl = b""
         for sid, mask in aces:

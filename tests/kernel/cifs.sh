@@ -77,7 +77,49 @@ dialect() { # OPTIONS FILES: the whole round
   quiet_log
 }
 
+# The POSIX extensions: names mean what they say, links are the client's, modes are modes.
+modes() { umask 022; echo x > $1/m && is $(stat -c %a $1/m) 644 && chmod 640 $1/m && is $(stat -c %a $1/m) 640 && chmod 4711 $1/m &&
+  is $(stat -c %a $1/m) 4711 && mkdir -m 2750 $1/md && is $(stat -c %a $1/md) 2750 && is "$(stat -c %F $1/md)" directory && rmdir $1/md && rm $1/m; }
+two_cases() { echo big > $1/CASE && echo small > $1/case && is "$(cat $1/CASE)" big && is "$(cat $1/case)" small && is "$(ls $1 | grep -ci '^case$')" 2 &&
+  refused cat $1/Case && mv $1/case $1/Case && is "$(cat $1/Case)" small && rm $1/CASE && [ -e $1/Case ] && rm $1/Case; }
+odd_names() { for name in 'a:b' 'star*' 'what?' 'qu"ote' '<in>' 'pi|pe' 'dot.' 'space ' '...'; do
+  echo "$name" > "$1/$name" && is "$(cat "$1/$name")" "$name" && ls $1 | grep -qxF "$name" && rm "$1/$name" && [ ! -e "$1/$name" ] || return 1; done; }
+links_are_read() { is "$(readlink $1/inside-link)" inside && is "$(cat $1/inside-link)" inside && is "$(readlink $1/outside-link)" /etc/passwd &&
+  is "$(ls -l $1 | grep -c '^l')" 2; }
+links_are_made() { # as far as this kernel can: 6.1 makes none
+  ln -s some/where $1/made 2>/tmp/why || { grep -q 'not supported' /tmp/why; return; }
+  is "$(readlink $1/made)" some/where && [ -L $1/made ] && rm $1/made && [ ! -L $1/made ]; }
+hard_links() { echo one > $1/h1 && ln $1/h1 $1/h2 && is $(stat -c %h $1/h1) 2 && rm $1/h1 && is "$(cat $1/h2)" one && is $(stat -c %h $1/h2) 1 && rm $1/h2; }
+no_devices() { refused mknod $1/null c 1 3 && [ ! -c $1/null ]; }
+posix() { # OPTIONS
+  phase=$1
+  check mount mounted /mnt/a $1 || return
+  check "second client" mounted /mnt/b $1,nosharesock
+  check "the extensions are on" grep -q ' /mnt/a cifs.*[,]posix[,]' /proc/mounts
+  check "write and read back" whole_copy /mnt/a
+  check "read by a second client" other_side
+  check "rename and unlink" renamed /mnt/a
+  check directories directories /mnt/a
+  check modes modes /mnt/a
+  check "names that differ by case" two_cases /mnt/a
+  check "special characters" odd_names /mnt/a
+  check "links are read" links_are_read /mnt/a
+  check "links are made" links_are_made /mnt/a
+  check "hard links" hard_links /mnt/a
+  check "no devices" no_devices /mnt/a
+  check statfs statfs_says /mnt/a
+  check "unlink of an open file" ops unlinks /mnt/a/open-file
+  check "unlink of what another has open" ops unlinks_held /mnt/a/held /mnt/b/held
+  check "rename over an open file" ops renames /mnt/a/from /mnt/a/to
+  rm -f /mnt/a/to
+  check "left as it was" is "$(ls /mnt/b | tr '\n' ' ')" "inside inside-link outside-link prepared "
+  check unmount umount /mnt/b
+  check "unmount of the first" umount /mnt/a
+  quiet_log
+}
+
 dmesg -c > /dev/null
+posix vers=3.1.1,posix
 dialect vers=3.1.1 100
 dialect vers=3.0,sec=ntlmssp 20
 dialect vers=2.1 20

@@ -88,6 +88,24 @@ static void unlinks(const char* path) {
   NEED(unlink(path) == 0);
 }
 
+// The name goes though another client has the file open, and that one keeps the file.
+static void unlinks_held(const char* mine, const char* theirs) {
+  const int fd = open_new(mine);
+  NEED(write(fd, "still here", 10) == 10);
+  NEED(close(fd) == 0);
+  const int held = open(theirs, O_RDWR);
+  NEED(held >= 0);
+  NEED(unlink(mine) == 0);
+  const int fresh = open(mine, O_RDWR | O_CREAT | O_EXCL, 0644);
+  NEED(fresh >= 0);
+  NEED(close(fresh) == 0);
+  char text[10];
+  NEED(pread(held, text, 10, 0) == 10 && memcmp(text, "still here", 10) == 0);
+  NEED(close(held) == 0);
+  NEED(access(mine, F_OK) == 0);
+  NEED(unlink(mine) == 0);
+}
+
 // A file that somebody has open is not replaced ([MS-FSA] 2.1.5.15.11); closed, it is.
 static void renames(const char* from, const char* to) {
   int fd = open_new(from);
@@ -178,6 +196,7 @@ int main(int argc, char** argv) {
   if (!strcmp(verb, "locks")) locks(argv[2], second);
   else if (!strcmp(verb, "maps")) maps(argv[2]);
   else if (!strcmp(verb, "unlinks")) unlinks(argv[2]);
+  else if (!strcmp(verb, "unlinks_held")) unlinks_held(argv[2], second);
   else if (!strcmp(verb, "renames")) renames(argv[2], second);
   else if (!strcmp(verb, "sizes")) sizes(argv[2]);
   else if (!strcmp(verb, "coherent")) coherent(argv[2], second);

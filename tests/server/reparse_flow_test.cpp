@@ -207,30 +207,5 @@ TEST_F(Reparse, ALinkIsDeletedAndRenamedItself) {
   EXPECT_EQ(open(u"link"), NtStatus::ObjectNameNotFound);
 }
 
-// The POSIX extensions: names that differ by case only are two files, for those who speak them.
-TEST_F(Reparse, PosixClientsTellNamesApartByCase) {
-  TestClient linux_client(node, {.guid = 2, .posix = true});
-  linux_client.connect("alice");
-  const FileId big =
-      linux_client.must_open({.name = u"NAME", .disposition = CreateDisposition::Create});
-  EXPECT_EQ(linux_client.open({.name = u"name", .disposition = CreateDisposition::Open}).status(),
-            NtStatus::ObjectNameNotFound);
-  const FileId small =
-      linux_client.must_open({.name = u"name", .disposition = CreateDisposition::Create});
-  EXPECT_NE(big, small);
-  linux_client.close(big);
-  linux_client.close(small);
-  EXPECT_EQ(open(u"NAME"), NtStatus::Success);
-  EXPECT_EQ(open(u"NaMe"), NtStatus::Success);
-  EXPECT_EQ(client.open({.name = u"NaMe", .disposition = CreateDisposition::Create}).status(),
-            NtStatus::ObjectNameCollision);
-  // Special characters are characters.
-  linux_client.close(linux_client.must_open(
-      {.name = u"a:b*c?\"<>| . ", .disposition = CreateDisposition::Create}));
-  EXPECT_EQ(linux_client.open({.name = u"a:b*c?\"<>| . ", .disposition = CreateDisposition::Open})
-                .status(),
-            NtStatus::Success);
-}
-
 }  // namespace
 }  // namespace flotilla::testing

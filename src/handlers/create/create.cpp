@@ -352,6 +352,7 @@ std::shared_ptr<session::Open> hang_up(Request& request, Making& making) {
     open->lease_key = making.asks.cache.key;
     open->lease_version = making.opened.lease_version;
     open->delete_on_close = (making.body.create_options & o::kDeleteOnClose) != 0;
+    state->name_goes_at_close = open->delete_on_close && speaks_posix(request);
     state->file = making.file;
     state->gate = making.gate;
     state->events = making.link;

@@ -1,4 +1,5 @@
 // Deleting by handle: FileDispositionInformation.
+#include "handlers/posix.hpp"
 #include "handlers/set_info/set_info.hpp"
 #include "wire/fscc.hpp"
 
@@ -9,23 +10,24 @@ namespace {
 struct Wish {
   bool delete_it = false;
   bool ignore_readonly = false;
+  bool posix = false;  ///< the name goes with this open, whoever else has the file open
 };
 
-Result<Wish> wish_of(ByteView buffer, bool extended) {
+Result<Wish> wish_of(ByteView buffer, bool extended, bool posix) {
   namespace flags = wire::disposition_flags;
   if (!extended) {
     if (buffer.empty()) return fail(NtStatus::InfoLengthMismatch);
     const auto info = wire::decode<wire::FileDispositionInformation>(buffer);
     if (!info) return fail(wire::status_of(info.error()));
-    return Wish{info->delete_pending != 0, false};
+    return Wish{info->delete_pending != 0, false, posix};
   }
   if (buffer.size() < 4) return fail(NtStatus::InfoLengthMismatch);
   const auto info = wire::decode<wire::FileDispositionInformationEx>(buffer);
   if (!info) return fail(wire::status_of(info.error()));
-  // POSIX semantics (the name goes at once) is not offered: clients fall back to the plain class.
-  if (info->flags & (flags::kPosixSemantics | flags::kOnClose)) return fail(NtStatus::NotSupported);
+  if (info->flags & flags::kOnClose) return fail(NtStatus::NotSupported);
   return Wish{(info->flags & flags::kDelete) != 0,
-              (info->flags & flags::kIgnoreReadonlyAttribute) != 0};
+              (info->flags & flags::kIgnoreReadonlyAttribute) != 0,
+              posix || (info->flags & flags::kPosixSemantics) != 0};
 }
 
 /// Whether the file may go. Blocks.
@@ -45,7 +47,7 @@ Status may_delete(ports::BackendFile& file, bool directory, bool ignore_readonly
 }  // namespace
 
 SetInfoTask set_disposition(Request& request, FileOpen target, ByteView buffer, bool extended) {
-  const auto wish = wish_of(buffer, extended);
+  const auto wish = wish_of(buffer, extended, speaks_posix(request));
   if (!wish) co_return wish.error();
   if (!target.allows(wire::access::kDelete)) co_return NtStatus::AccessDenied;
   const std::shared_ptr<session::Open> open = target.open;
@@ -66,6 +68,7 @@ SetInfoTask set_disposition(Request& request, FileOpen target, ByteView buffer, 
   if (!still_open(*open)) co_return NtStatus::Success;
   if (const auto& entry = target.state().open_file) entry->delete_pending = wish->delete_it;
   target.state().asked_deletion = wish->delete_it;
+  target.state().name_goes_at_close = wish->delete_it && wish->posix;
   if (open->directory && wish->delete_it) {
     request.server.notify().report_delete_pending(target.share, refresh_path(*open));
   }

@@ -1,7 +1,11 @@
 // New names: FileRenameInformation and FileLinkInformation.
 #include "handlers/access.hpp"
+#include "handlers/channel.hpp"
+#include "handlers/close.hpp"
 #include "handlers/create/create_name.hpp"
 #include "handlers/directory_change.hpp"
+#include "handlers/engine_call.hpp"
+#include "handlers/open_link.hpp"
 #include "handlers/pool_lookup.hpp"
 #include "handlers/posix.hpp"
 #include "handlers/set_info/set_info.hpp"
@@ -16,6 +20,8 @@ namespace {
 struct Wish {
   std::string path;
   bool replace = false;
+  bool posix = false;            ///< an open file may be replaced: others keep it without its name
+  bool ignore_readonly = false;  ///< of the file that is replaced
   std::optional<std::string> stream;  ///< the new name of a stream; "" is the unnamed one
 };
 
@@ -24,10 +30,13 @@ Result<Wish> wish_of(const Request& request, ByteView buffer, bool extended) {
   namespace flags = wire::rename_flags;
   if (buffer.size() < 20) return fail(NtStatus::InfoLengthMismatch);
   wire::FileRenameInformation info;
+  bool posix = speaks_posix(request);
+  bool ignore_readonly = false;
   if (extended) {
     const auto ex = wire::decode<wire::FileRenameInformationEx>(buffer);
     if (!ex) return fail(wire::status_of(ex.error()));
-    if (ex->flags & flags::kPosixSemantics) return fail(NtStatus::NotSupported);
+    posix = posix || (ex->flags & flags::kPosixSemantics) != 0;
+    ignore_readonly = (ex->flags & flags::kIgnoreReadonlyAttribute) != 0;
     info = {static_cast<std::uint8_t>(ex->flags & flags::kReplaceIfExists), ex->root_directory,
             ex->file_name};
   } else {
@@ -40,7 +49,7 @@ Result<Wish> wish_of(const Request& request, ByteView buffer, bool extended) {
   if (info.file_name.starts_with(u':') && !speaks_posix(request)) {
     auto stream = parse_stream_name(info.file_name);
     if (!stream) return fail(stream.error());
-    return Wish{{}, info.replace_if_exists != 0, std::move(*stream)};
+    return Wish{{}, info.replace_if_exists != 0, false, false, std::move(*stream)};
   }
   std::u16string_view name = info.file_name;
   if (name.starts_with(u'\\')) name.remove_prefix(1);  // some clients count from the share's root
@@ -48,7 +57,7 @@ Result<Wish> wish_of(const Request& request, ByteView buffer, bool extended) {
   if (!path) return fail(path.error());
   if (path->path.empty() || path->needs_directory) return fail(NtStatus::ObjectNameInvalid);
   if (!path->stream.empty()) return fail(NtStatus::SharingViolation);  // as NTFS has it
-  return Wish{std::move(path->path), info.replace_if_exists != 0};
+  return Wish{std::move(path->path), info.replace_if_exists != 0, posix, ignore_readonly, {}};
 }
 
 /// What has the new name by now.
@@ -110,6 +119,32 @@ SetInfoTask begin_replace(Request& request, FileKey key) {
   coherence::Body begin = coherence::BeginRename{};
   const coherence::Outcome outcome = co_await engine_submit(request, key, std::move(begin));
   co_return outcome.status;
+}
+
+/// FILE_RENAME_POSIX_SEMANTICS: a file that is open is replaced too, where all who have it open
+/// share its deletion. Handles that are only cached are closed first, so that nobody takes the old
+/// file for the new one.
+/// Spec    [MS-FSA] 2.1.5.15.11; [MS-FSCC] 2.4.43
+SetInfoTask begin_posix_replace(Request& request, FileKey key, const Share* share,
+                                std::string path) {
+  const NtStatus alone = co_await begin_replace(request, key);
+  if (alone != NtStatus::AccessDenied) co_return alone;
+  coherence::Open probe;
+  const OpenId id = request.server.engine().next_open_id();
+  probe.open = id;
+  probe.client = request.channel->facts().client_guid;
+  probe.session = request.session->id;
+  probe.path = std::move(path);
+  probe.access = wire::access::kDelete;
+  probe.share = coherence::kShareRead | coherence::kShareWrite | coherence::kShareDelete;
+  ports::Credentials who = kernel_credentials(*request.session, *share);
+  auto link = std::make_shared<OpenLink>(request.channel);
+  std::shared_ptr<ports::OpenEvents> events = link;
+  const ports::OpenOutcome opened =
+      co_await engine_open(request, key, std::move(probe), std::move(events));
+  if (opened.outcome.status != NtStatus::Success) co_return opened.outcome.status;
+  co_await give_back(request.server, request.executor(), *share, std::move(who), key, id, false);
+  co_return NtStatus::Success;
 }
 
 /// Asks everybody who has something open below a directory to let it go: handles that are only
@@ -197,13 +232,16 @@ SetInfoTask set_rename(Request& request, FileOpen target, ByteView buffer, bool 
                          fold_case(wire_path(from)) == fold_case(wire_path(to));
   bool replace = wish->replace;
   if (place->occupant.there && !same_file) {
-    if (const NtStatus may = may_replace(place->occupant, replace, directory); is_error(may)) {
+    Occupant occupant = place->occupant;
+    if (wish->ignore_readonly) occupant.readonly = false;
+    if (const NtStatus may = may_replace(occupant, replace, directory); is_error(may)) {
       co_return may;
     }
-    if (place->occupant.key == open->key) co_return NtStatus::AccessDenied;
-    if (const NtStatus may = co_await begin_replace(request, place->occupant.key); is_error(may)) {
-      co_return may;
-    }
+    if (occupant.key == open->key) co_return NtStatus::AccessDenied;
+    const NtStatus may = wish->posix
+                             ? co_await begin_posix_replace(request, occupant.key, share, to)
+                             : co_await begin_replace(request, occupant.key);
+    if (is_error(may)) co_return may;
     if (const Status there = still_open(*open); !there) co_return there.error();
   }
 
