@@ -42,6 +42,7 @@ class LocalIdentity final : public ports::Identity {
         accounts_(users_, tokens_, winbind_.get()) {
     tokens_.set_groups([this] { return users_.groups(); });
     if (winbind_) {
+      directory_ = std::make_shared<const WinbindIds>(winbind_);
       winbind_ids_ = [this](const wire::Sid& sid, bool is_user) {
         return is_user ? winbind_->uid_of(sid) : winbind_->gid_of(sid);
       };
@@ -102,6 +103,9 @@ class LocalIdentity final : public ports::Identity {
   }
 
   [[nodiscard]] ports::Accounts* accounts() noexcept override { return &accounts_; }
+  [[nodiscard]] std::shared_ptr<const ports::IdDirectory> directory() const override {
+    return directory_;
+  }
 
  private:
   Result<ports::TokenPtr> token_of_principal(const krb5::Principal& who) {
@@ -136,7 +140,8 @@ class LocalIdentity final : public ports::Identity {
 
   UserStore users_;
   TokenMaker tokens_;
-  std::unique_ptr<Winbind> winbind_;
+  std::shared_ptr<const Winbind> winbind_;
+  std::shared_ptr<const WinbindIds> directory_;
   TokenMaker::IdsOfSids winbind_ids_;
   LocalAccounts accounts_;
   ntlm::Surroundings around_;

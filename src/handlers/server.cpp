@@ -48,7 +48,8 @@ void describe(const ServerChannel& channel, ServerSnapshot& into) {
 
 Server::Server(ServerParts parts)
     : parts_(std::move(parts)),
-      ids_(parts_.config.ids()),
+      ids_(parts_.config.ids().with_directory(parts_.identity ? parts_.identity->directory()
+                                                              : nullptr)),
       notify_(std::make_unique<NotifyHub>()),
       sessions_(std::make_unique<SessionTable>()),
       leases_(std::make_unique<LeaseIndex>()),

@@ -48,6 +48,12 @@ IdMap IdMap::with_domains(std::vector<DomainIds> domains) const {
   return out;
 }
 
+IdMap IdMap::with_directory(std::shared_ptr<const IdDirectory> directory) const {
+  IdMap out = *this;
+  out.directory_ = std::move(directory);
+  return out;
+}
+
 std::optional<wire::Sid> IdMap::domain_sid_of(std::uint32_t id) const {
   if (!domains_) return std::nullopt;
   for (const DomainIds& domain : *domains_) {
@@ -68,12 +74,18 @@ std::optional<std::uint32_t> IdMap::domain_id_of(const wire::Sid& sid) const {
 
 wire::Sid IdMap::user_sid(std::uint32_t uid) const {
   if (const auto sid = domain_sid_of(uid)) return *sid;
+  if (directory_) {
+    if (const auto sid = directory_->sid_of(uid, true)) return *sid;
+  }
   if (uid > kAlgorithmicIdMax) return wire::well_known::unix_user(uid);
   return wire::Sid{5, {21, machine_[0], machine_[1], machine_[2], kAlgorithmicRidBase + 2 * uid}};
 }
 
 wire::Sid IdMap::group_sid(std::uint32_t gid) const {
   if (const auto sid = domain_sid_of(gid)) return *sid;
+  if (directory_) {
+    if (const auto sid = directory_->sid_of(gid, false)) return *sid;
+  }
   if (gid > kAlgorithmicIdMax) return wire::well_known::unix_group(gid);
   return wire::Sid{5,
                    {21, machine_[0], machine_[1], machine_[2], kAlgorithmicRidBase + 1 + 2 * gid}};
@@ -82,13 +94,15 @@ wire::Sid IdMap::group_sid(std::uint32_t gid) const {
 std::optional<std::uint32_t> IdMap::uid_of(const wire::Sid& sid) const {
   if (sid.is_in(machine_sid())) return id_of_rid(sid.rid(), 0);
   if (const auto id = domain_id_of(sid)) return id;
-  return unix_id_of(sid, 1);
+  if (const auto id = unix_id_of(sid, 1)) return id;
+  return directory_ ? directory_->id_of(sid, true) : std::nullopt;
 }
 
 std::optional<std::uint32_t> IdMap::gid_of(const wire::Sid& sid) const {
   if (sid.is_in(machine_sid())) return id_of_rid(sid.rid(), 1);
   if (const auto id = domain_id_of(sid)) return id;
-  return unix_id_of(sid, 2);
+  if (const auto id = unix_id_of(sid, 2)) return id;
+  return directory_ ? directory_->id_of(sid, false) : std::nullopt;
 }
 
 wire::Sid IdMap::named_user_sid(std::string_view folded_name) const {

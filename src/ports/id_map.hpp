@@ -20,6 +20,16 @@ struct DomainIds {
   std::uint32_t count = 0;
 };
 
+/// Ids that a directory's service keeps a table of (winbind). Thread-safe; may ask that service
+/// once for each id, and remembers.
+class IdDirectory {
+ public:
+  virtual ~IdDirectory() = default;
+  [[nodiscard]] virtual std::optional<wire::Sid> sid_of(std::uint32_t id, bool is_user) const = 0;
+  [[nodiscard]] virtual std::optional<std::uint32_t> id_of(const wire::Sid& sid,
+                                                           bool is_user) const = 0;
+};
+
 /// A uid is S-1-5-21-<machine>-<1000 + 2 uid>, a gid S-1-5-21-<machine>-<1001 + 2 gid>, as Samba's
 /// algorithmic mapping has it; S-1-22-1-<uid> and S-1-22-2-<gid> (Samba's "Unix User" and "Unix
 /// Group") are understood too, and are what ids above 536866816 become. Ids in a
@@ -32,6 +42,9 @@ class IdMap {
 
   /// The same with domains beside the server's own; their ranges do not overlap.
   [[nodiscard]] IdMap with_domains(std::vector<DomainIds> domains) const;
+
+  /// The same, asking `directory` (null: nobody) before an id becomes one of the server's own.
+  [[nodiscard]] IdMap with_directory(std::shared_ptr<const IdDirectory> directory) const;
 
   [[nodiscard]] const std::array<std::uint32_t, 3>& machine() const noexcept { return machine_; }
   [[nodiscard]] wire::Sid machine_sid() const;  ///< S-1-5-21-<machine>: the server's own domain
@@ -49,6 +62,7 @@ class IdMap {
 
   std::array<std::uint32_t, 3> machine_;
   std::shared_ptr<const std::vector<DomainIds>> domains_;  ///< null where there are none
+  std::shared_ptr<const IdDirectory> directory_;           ///< null where there is none
 };
 
 }  // namespace flotilla::ports

@@ -10,6 +10,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "ports/accounts.hpp"
+#include "ports/id_map.hpp"
 #include "wire/sid.hpp"
 
 namespace flotilla::ports {
@@ -86,6 +87,8 @@ class Identity {
 
   /// Names and SIDs of those that it knows; null where it can not tell. Lives as long as this.
   [[nodiscard]] virtual Accounts* accounts() noexcept { return nullptr; }
+  /// Ids that it has of a directory; null where there is none.
+  [[nodiscard]] virtual std::shared_ptr<const IdDirectory> directory() const { return nullptr; }
 };
 
 }  // namespace flotilla::ports

@@ -116,6 +116,9 @@ class Member(unittest.TestCase):
         sids = dict((line.split()[0], line.split()[1]) for line in names.splitlines() if "S-1-5-21" in line)
         self.assertEqual(sids.get("ADDOM\\engineers"), self.engineers, names)
         self.assertIn("ADDOM\\bob (1)", ask("rpcclient", ad.FS, "-c", "lookupsids " + sids["ADDOM\\bob"]))
+        acl = ask("smbcacls", "//%s/engineers" % ad.FS, "of-alice")
+        self.assertIn("OWNER:ADDOM\\alice", acl)
+        self.assertIn("GROUP:ADDOM\\Domain Users", acl)
         self.assertIn("ADDOM\\bob:ALLOWED", ask("smbcacls", "//%s/engineers" % ad.FS, "of-alice", "-a",
                                                 "ACL:ADDOM\\bob:ALLOWED/0x0/READ") +
                       ask("smbcacls", "//%s/engineers" % ad.FS, "of-alice"))
