@@ -56,7 +56,7 @@ std::vector<Body> bodies() {
           AcknowledgeBreak{OpenId{1}, {}, key_of(3), 1},
           SetDeletePending{OpenId{1}, true},
           BeginRename{OpenId{1}, {}, key_of(1)},
-          Renamed{OpenId{1}, "a/b"},
+          Renamed{OpenId{1}, "a/b", RenameStage::Failed},
           Modify{OpenId{2}},
           RestrictionsKnown{77},
           assertion,
@@ -284,7 +284,7 @@ TEST(Codec, Bytes_of_a_command_are_pinned) {
   // A change here is a change of what nodes of one pool say to each other: kCommandVersion.
   Bytes bytes;
   encode(Command{FileKey{1, 2, 3}, NodeId{4}, RequestId{5}, MonoTime{6}, Close{OpenId{7}}}, bytes);
-  const Bytes expected = {2, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3,
+  const Bytes expected = {3, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3,
                           0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0,
                           0, 6, 0, 0, 0, 0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0};
   EXPECT_EQ(bytes, expected);

@@ -13,6 +13,12 @@ namespace flotilla::coherence {
 [[nodiscard]] Verdict try_rename(Turn& turn, NodeId from, RequestId request,
                                  const BeginRename& asked);
 
+/// One changes the name at a time: a Renamed that begins waits for the one before it to end.
+[[nodiscard]] Verdict take_name(Turn& turn, NodeId from, RequestId request, const Renamed& told);
+/// Who changes the name, through whatever open (zero) or this one, does so no more: both names
+/// stay.
+void end_rename(Turn& turn, NodeId node, OpenId open);
+
 /// After opens went: where the last one of a delete-pending file did, `node` is to remove the name
 /// and the answer says so. `open` is the last one.
 [[nodiscard]] Closed after_close(Turn& turn, NodeId node, OpenId open);

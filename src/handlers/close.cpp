@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "coherence/path_names.hpp"
 #include "handlers/directory_change.hpp"
 #include "handlers/durable/durable_opens.hpp"
 #include "handlers/engine_call.hpp"
@@ -88,27 +89,34 @@ runtime::Task<void> finish_close(Server& server, runtime::Executor& executor, co
   const auto* const closed = std::get_if<coherence::Closed>(&outcome.answer);
   if (outcome.status != NtStatus::Success || closed == nullptr || !closed->unlink) co_return;
   ports::Backend* const backend = share.backend.get();
-  const std::string path = closed->path;
-  auto call = [&server, backend, who, path, key, directory]() -> Status {
-    // Asked as late as possible: after a hang the name may be somebody else's file.
-    if (!server.engine().serving()) return fail(NtStatus::DeviceNotReady);
-    Status done = backend->remove(who, path, key, directory);
-    if (!done && done.error() == NtStatus::AccessDenied) {
-      // Whoever asked for the deletion was allowed to; the last one to close need not be.
-      ports::Credentials owner;
-      owner.use_share_owner = true;
-      done = backend->remove(owner, path, key, directory);
+  const std::string paths = closed->path;
+  auto call = [&server, backend, who, paths, key, directory]() -> Result<std::string> {
+    Status done = fail(NtStatus::ObjectNameNotFound);
+    for (const std::string_view name : coherence::names_of(paths)) {
+      // Asked as late as possible: after a hang the name may be somebody else's file.
+      if (!server.engine().serving()) return fail(NtStatus::DeviceNotReady);
+      const std::string path{name};
+      done = backend->remove(who, path, key, directory);
+      if (!done && done.error() == NtStatus::AccessDenied) {
+        // Whoever asked for the deletion was allowed to; the last one to close need not be.
+        ports::Credentials owner;
+        owner.use_share_owner = true;
+        done = backend->remove(owner, path, key, directory);
+      }
+      if (done) return path;
     }
-    return done;
+    return fail(done.error());
   };
-  const Status removed = co_await offload(server, executor, backend->local(), std::move(call));
+  const Result<std::string> removed =
+      co_await offload(server, executor, backend->local(), std::move(call));
   if (!removed) {
     log::info("share {}: \"{}\" was to be deleted with its last close, but: {}", share.config.name,
-              path, name_of(removed.error()));
+              coherence::names_of(paths).front(), name_of(removed.error()));
   }
   coherence::Body unlinked = coherence::Unlinked{open, removed.has_value()};
   co_await engine_submit(server, executor, key, std::move(unlinked));
   if (!removed) co_return;
+  const std::string path = *removed;
   if (directory) server.notify().report_delete_pending(&share, path);
   server.notify().report(
       &share, path, wire::NotifyAction::Removed,
