@@ -267,9 +267,32 @@ void World::rename(const OpenPtr& open) {
          [this, open](const coherence::Outcome& outcome) {
            if (!success(outcome) || !at(open->node).engine->serving() || !disk_.has(open->key))
              return;
-           report_.count("renames");
-           submit(open->client, open->node, open->key,
-                  coherence::Renamed{open->id(), disk_.rename(open->key)}, {});
+           tell_rename(open);
+         });
+}
+
+/// As handlers/set_info/rename.cpp: both names are known before the file system has the new one.
+void World::tell_rename(const OpenPtr& open) {
+  using coherence::RenameStage;
+  const std::string name = disk_.next_path_of(open->key);
+  submit(open->client, open->node, open->key,
+         coherence::Renamed{open->id(), name, RenameStage::Begins},
+         [this, open, name](const coherence::Outcome& outcome) {
+           if (!success(outcome)) return;
+           later(open->node, random_.between(0us, 3000us), [this, open, name] {
+             const bool done =
+                 at(open->node).engine->serving() && disk_.has(open->key) && !random_.one_in(5);
+             if (done) {
+               disk_.rename(open->key, name);
+               report_.count("renames");
+               if (tracing())
+                 say(fmt::format("n{}  renames {} to {}", open->node.raw(), show(open->key), name));
+             }
+             submit(open->client, open->node, open->key,
+                    coherence::Renamed{open->id(), name,
+                                       done ? RenameStage::Done : RenameStage::Failed},
+                    {});
+           });
          });
 }
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -20,7 +22,9 @@ class Disk {
   [[nodiscard]] FileKey key_of(std::size_t index) const {
     return FileKey{1, 100 + index, names_[index].generation};
   }
-  [[nodiscard]] std::string path_of(std::size_t index) const { return names_[index].path(index); }
+  [[nodiscard]] std::string path_of(std::size_t index) const {
+    return names_[index].now.value_or("f" + std::to_string(index));
+  }
   [[nodiscard]] std::string path_of(const FileKey& key) const {
     return path_of(static_cast<std::size_t>(key.inode - 100));
   }
@@ -33,23 +37,24 @@ class Disk {
     if (!has(key)) return false;
     ++names_[key.inode - 100].generation;
     names_[key.inode - 100].renames = 0;
+    names_[key.inode - 100].now.reset();
     return true;
   }
-  /// Gives the file another path; returns it.
-  std::string rename(const FileKey& key) {
-    ++names_[key.inode - 100].renames;
-    return path_of(key);
+  /// A path that the file has not had.
+  std::string next_path_of(const FileKey& key) {
+    const std::uint64_t number = ++names_[key.inode - 100].renames;
+    return "f" + std::to_string(key.inode - 100) + "." + std::to_string(number);
+  }
+  void rename(const FileKey& key, std::string path) {
+    names_[key.inode - 100].now = std::move(path);
   }
   [[nodiscard]] std::size_t size() const noexcept { return names_.size(); }
 
  private:
   struct Name {
     std::uint64_t generation = 1;
-    std::uint64_t renames = 0;
-    [[nodiscard]] std::string path(std::size_t index) const {
-      std::string text = "f" + std::to_string(index);
-      return renames == 0 ? text : text + "." + std::to_string(renames);
-    }
+    std::uint64_t renames = 0;       ///< names that were thought of
+    std::optional<std::string> now;  ///< since it was renamed
   };
   std::vector<Name> names_;
 };

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "base/nt_status.hpp"
 #include "coherence/file_table.hpp"
 #include "pool/owner/message.hpp"
@@ -19,6 +21,11 @@ std::uint64_t version_in_epoch(std::uint64_t version) {
 std::string show(const FileKey& key) {
   const std::string name = fmt::format("file {}", key.inode - 100);
   return key.generation == 1 ? name : name + fmt::format("({})", key.generation);
+}
+
+std::string show_path(std::string path) {
+  std::ranges::replace(path, '\0', '|');
+  return path;
 }
 
 std::string show(OpenId open) {
@@ -89,7 +96,7 @@ struct ShowAnswer {
     return text + ", " + show(it.restrictions);
   }
   std::string operator()(const Closed& it) const {
-    return it.unlink ? ", remove " + it.path : std::string{};
+    return it.unlink ? ", remove " + show_path(it.path) : std::string{};
   }
   std::string operator()(const BreakAcknowledged& it) const {
     return ", keeps " + show_rights(it.rights);
@@ -140,7 +147,9 @@ struct ShowBody {
   }
   std::string operator()(const BeginRename& it) const { return "begin rename " + show(it.open); }
   std::string operator()(const Renamed& it) const {
-    return fmt::format("renamed {} to {}", show(it.open), it.path);
+    static constexpr const char* kStages[] = {"renamed {} to {}", "is to rename {} to {}",
+                                              "did not rename {} to {}"};
+    return fmt::format(fmt::runtime(kStages[static_cast<int>(it.stage)]), show(it.open), it.path);
   }
   std::string operator()(const Modify& it) const { return "modify through " + show(it.open); }
   std::string operator()(const RestrictionsKnown& it) const {
@@ -179,7 +188,7 @@ struct ShowMessage {
     return fmt::format("restrict {}: {}", show(it.key), show(it.what));
   }
   std::string operator()(const pool::FactMessage& it) const {
-    return fmt::format("fact {}: at {}{}{}", show(it.key), it.path,
+    return fmt::format("fact {}: at {}{}{}", show(it.key), show_path(it.path),
                        it.delete_pending ? ", to be deleted" : "",
                        it.token != 0 ? ", confirm" : "");
   }

@@ -11,6 +11,8 @@ namespace flotilla::sim {
 
 [[nodiscard]] std::string show(const FileKey& key);
 [[nodiscard]] std::string show(OpenId open);
+/// All names that the file may have, with | between.
+[[nodiscard]] std::string show_path(std::string path);
 [[nodiscard]] std::string show(const CacheName& name);
 [[nodiscard]] std::string show(const coherence::LockRange& range);
 [[nodiscard]] std::string show(const coherence::Restrictions& what);

@@ -140,6 +140,7 @@ class World {
   void reclaimed(const OpenPtr& open, const OpenPtr& lost, const coherence::Reclaimed& answer,
                  ports::OpenOutcome& result);
   void count_loss(NodeId node);
+  void tell_rename(const OpenPtr& open);
   void remove_name(NodeId node, const FileKey& key, OpenId open);
   void carry_out(const OpenPtr& open, std::uint64_t offset, bool write, int rounds);
 

@@ -46,10 +46,16 @@ void start_logging(log::Level level) {
   log::set_level(level);
 }
 
-/// Every open costs a descriptor: take as many as the system lets us.
+/// Every open costs a descriptor: take as many as the system lets us. Who may raise the hard limit
+/// too takes what the kernel has as its own (fs.nr_open).
 void raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  rlim_t most = 0;
+  if (std::ifstream("/proc/sys/fs/nr_open") >> most && most > limit.rlim_max) {
+    const rlimit all{most, most};
+    if (setrlimit(RLIMIT_NOFILE, &all) == 0) return;
+  }
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
 }

@@ -11,6 +11,7 @@
 #include <set>
 #include <sstream>
 
+#include "load/hold.hpp"
 #include "load/workloads.hpp"
 
 namespace flotilla::load {
@@ -60,6 +61,19 @@ double cpu_seconds(const std::vector<int>& roots) {
   return total;
 }
 
+/// Resident memory of these processes, without what they started.
+double resident_bytes(const std::vector<int>& pids) {
+  double total = 0;
+  for (const int pid : pids) {
+    std::ifstream file(fmt::format("/proc/{}/statm", pid));
+    double size = 0;
+    double resident = 0;
+    file >> size >> resident;
+    total += resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+  }
+  return total;
+}
+
 std::expected<Target, std::string> parse(const std::string& text, const Target& defaults) {
   Target target = defaults;
   const std::size_t colon = text.find(':');
@@ -85,6 +99,8 @@ struct Options {
   bool eager = false;
   bool poll = false;
   double seconds = 5;
+  std::size_t count = 10000;
+  std::size_t locks = 100000;
 };
 
 int run(const Options& options) {
@@ -118,6 +134,21 @@ int run(const Options& options) {
   plan.leases = options.leases;
   plan.eager = options.eager;
   plan.poll = options.poll;
+  if (options.workload == "hold") {
+    const auto held = hold(clients, plan, options.count, options.locks,
+                           [&] { return resident_bytes(options.pids); });
+    if (!held) {
+      fmt::print(stderr, "smb_load: hold: {}\n", held.error());
+      return 1;
+    }
+    fmt::print(
+        R"({{"workload": "hold", "opens": {}, "opens_seconds": {:.1f}, "bytes_per_open": {:.0f}, )"
+        R"("locks": {}, "locks_seconds": {:.1f}, "bytes_per_lock": {:.0f}, "close_seconds": {:.1f}}})"
+        "\n",
+        held->opens, held->opens_seconds, held->bytes_per_open, held->locks, held->locks_seconds,
+        held->bytes_per_lock, held->close_seconds);
+    return 0;
+  }
   double cpu_before = 0;
   plan.on_measuring = [&] { cpu_before = cpu_seconds(options.pids); };
   const auto result = options.workload == "hand-over"
@@ -148,9 +179,9 @@ int main(int argc, char** argv) {
       "their latency, and the servers' CPU time (user and system) for each."};
   app.add_option("workload", options.workload,
                  "same-open: all clients open and close one file; own-open: each its own;\n"
-                 "hand-over: an exclusive lock goes round")
+                 "hand-over: an exclusive lock goes round; hold: many opens and as many locks stay")
       ->required()
-      ->check(CLI::IsMember({"same-open", "own-open", "hand-over"}));
+      ->check(CLI::IsMember({"same-open", "own-open", "hand-over", "hold"}));
   app.add_option("servers", options.servers, "HOST[:PORT] ...: clients connect to each")
       ->required();
   app.add_option("--pid", options.pids, "servers' processes; what they started counts too");
@@ -164,6 +195,8 @@ int main(int argc, char** argv) {
   app.add_flag("--poll", options.poll,
                "do not sleep while answers are awaited, but offer the core to others all the time");
   app.add_option("--seconds", options.seconds, "after half a second")->capture_default_str();
+  app.add_option("--count", options.count, "hold: opens of all clients")->capture_default_str();
+  app.add_option("--locks", options.locks, "hold: locks of all clients")->capture_default_str();
   app.add_option("--share", options.defaults.share)->capture_default_str();
   app.add_option("--user", options.defaults.user)->capture_default_str();
   app.add_option("--password", options.defaults.password)->capture_default_str();

@@ -166,6 +166,13 @@ void visit(A& a, CacheRequest& v) {
   all(a, v.kind, v.rights, v.key, v.version, v.epoch, v.has_parent, v.parent_key);
 }
 template <class A>
+void visit(A& a, RenameStage& value) {
+  auto raw = static_cast<std::uint8_t>(value);
+  visit(a, raw);
+  if (raw > static_cast<std::uint8_t>(RenameStage::Failed)) return a.fail();
+  value = static_cast<RenameStage>(raw);
+}
+template <class A>
 void visit(A& a, LockRange& v) {
   all(a, v.offset, v.length_bytes, v.exclusive);
 }
@@ -257,7 +264,7 @@ void visit(A& a, BeginRename& v) {
 }
 template <class A>
 void visit(A& a, Renamed& v) {
-  all(a, v.open, v.path);
+  all(a, v.open, v.path, v.stage);
 }
 template <class A>
 void visit(A& a, Modify& v) {

@@ -56,7 +56,7 @@ std::vector<Body> bodies() {
           AcknowledgeBreak{OpenId{1}, {}, key_of(3), 1},
           SetDeletePending{OpenId{1}, true},
           BeginRename{OpenId{1}, {}, key_of(1)},
-          Renamed{OpenId{1}, "a/b"},
+          Renamed{OpenId{1}, "a/b", RenameStage::Failed},
           Modify{OpenId{2}},
           RestrictionsKnown{77},
           assertion,

@@ -148,10 +148,17 @@ struct BeginRename {
   friend bool operator==(const BeginRename&, const BeginRename&) = default;
 };
 
-/// The name has changed: every open of the file learns it.
+enum class RenameStage : std::uint8_t { Done, Begins, Failed };
+
+/// The name has changed, is about to, or was to and has not: every node with an open of the file
+/// learns it, before whoever has told it is answered. From Begins on the file's path is both names
+/// (path_names.hpp), so that neither is forgotten with the node that changes it.
+/// `path`  the new name
+/// Answer  Success; FileClosed where nobody has the file open
 struct Renamed {
   OpenId open;
   std::string path;
+  RenameStage stage = RenameStage::Done;
   friend bool operator==(const Renamed&, const Renamed&) = default;
 };
 
@@ -286,6 +293,7 @@ struct Opened {
   friend bool operator==(const Opened&, const Opened&) = default;
 };
 
+/// `path`    as path_names.hpp reads it
 /// `unlink`: this was the last close of a delete-pending file; the submitter removes `path`, then
 /// sends Unlinked. Until then opens are refused with DeletePending.
 struct Closed {

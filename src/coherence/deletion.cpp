@@ -3,14 +3,34 @@
 #include <algorithm>
 
 #include "coherence/caching.hpp"
+#include "coherence/path_names.hpp"
 
 namespace flotilla::coherence {
 namespace {
+
+/// Of all who rename a file at a time, more are not remembered.
+constexpr std::size_t kNamesMax = 8;
 
 CacheId cache_of(const FileState& file, OpenId open) {
   const auto it = file.opens.find(open);
   if (it == file.opens.end() || !it->second.cached) return CacheId{open, {}, {}};
   return it->second.cache;
+}
+
+/// The file's path when `told` is known.
+std::string renamed(const std::string& path, const Renamed& told) {
+  if (told.stage == RenameStage::Done) return told.path;
+  std::string names;
+  std::size_t count = 0;
+  const auto add = [&](std::string_view name) {
+    if (count++ > 0) names += '\0';
+    names += name;
+  };
+  if (told.stage == RenameStage::Begins) add(told.path);
+  for (const std::string_view name : names_of(path)) {
+    if (name != told.path && count < kNamesMax) add(name);
+  }
+  return count == 0 ? path : names;
 }
 
 }  // namespace
@@ -38,6 +58,32 @@ Verdict try_rename(Turn& turn, NodeId from, RequestId request, const BeginRename
   if (is_target && !file.opens.empty()) return {false, NtStatus::AccessDenied};
   turn.reply(from, request, {});
   return {};
+}
+
+Verdict take_name(Turn& turn, NodeId from, RequestId request, const Renamed& told) {
+  FileState& file = turn.file;
+  if (told.stage == RenameStage::Begins) {
+    if (!file.opens.contains(told.open)) return {false, NtStatus::FileClosed};
+    if (file.renaming.raw() != 0 && file.renaming != told.open) return {true, NtStatus::Success};
+    file.renaming = told.open;
+    file.renaming_node = from;
+  } else {
+    end_rename(turn, from, told.open);
+  }
+  // It has happened, also where the open that did it was closed meanwhile.
+  if (file.opens.empty()) return {false, NtStatus::FileClosed};
+  file.path = renamed(file.path, told);
+  turn.reply(from, request, {});
+  return {};
+}
+
+void end_rename(Turn& turn, NodeId node, OpenId open) {
+  FileState& file = turn.file;
+  if (file.renaming.raw() == 0 || file.renaming_node != node) return;
+  if (open.raw() != 0 && file.renaming != open) return;
+  file.renaming = OpenId{};
+  file.renaming_node = NodeId{};
+  turn.look_again = true;
 }
 
 NtStatus may_take_names(const FileState& directory) {

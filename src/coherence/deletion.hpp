@@ -15,6 +15,11 @@ namespace flotilla::coherence {
 
 /// Takes FILE_DELETE_ON_CLOSE from an open. An unknown one is nothing.
 void keep_name(Turn& turn, OpenId open);
+/// One changes the name at a time: a Renamed that begins waits for the one before it to end.
+[[nodiscard]] Verdict take_name(Turn& turn, NodeId from, RequestId request, const Renamed& told);
+/// Who changes the name, through whatever open (zero) or this one, does so no more: both names
+/// stay.
+void end_rename(Turn& turn, NodeId node, OpenId open);
 
 /// After opens went: where the last one of a delete-pending file did, `node` is to remove the name
 /// and the answer says so. `open` is the last one.

@@ -191,10 +191,8 @@ void FileTable::Impl::carry_out(Turn& turn, const Command& command) {
                            {from, request, body});
           },
           [&](const Renamed& body) {
-            // It has happened, also where the open that did it was closed meanwhile.
-            if (file.opens.empty()) return plain(NtStatus::FileClosed);
-            file.path = body.path;
-            plain(NtStatus::Success);
+            wait_or_answer(turn, command, take_name(turn, from, request, body),
+                           {from, request, body});
           },
           [&](const Modify& body) {
             if (!file.opens.contains(body.open)) return plain(NtStatus::FileClosed);

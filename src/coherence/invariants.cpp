@@ -105,6 +105,8 @@ void check_waits(const FileState& file, std::vector<std::string>& wrong) {
           });
       if (!blocked) wrong.push_back(who + " waits for a lock that nobody holds");
       if (!file.opens.contains(lock->open)) wrong.push_back(who + " waits through no open");
+    } else if (std::holds_alternative<Renamed>(waiter.what)) {
+      if (file.renaming.raw() == 0) wrong.push_back(who + " waits for a rename that is none");
     } else if (!breaking && !file.unlinking) {
       wrong.push_back(who + " waits for a break that is not under way");
     }

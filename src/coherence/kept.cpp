@@ -70,6 +70,22 @@ OpenId orphan_break(Turn& turn, const CacheId& id) {
   return last;
 }
 
+/// A client that says its session is gone may not have heard of a break either, unless it has come
+/// back to another open of the lease already.
+void owe_break_again(Turn& turn, const Reclaim& asked) {
+  FileState& file = turn.file;
+  const OpenState& open = file.opens.at(asked.open);
+  const auto cache = open.cached ? file.caches.find(open.cache) : file.caches.end();
+  if (cache == file.caches.end() || !cache->second.breaking) return;
+  const bool back = std::ranges::any_of(cache->second.opens, [&](OpenId id) {
+    const OpenState& other = file.opens.at(id);
+    return !is_detached(other) && other.answered && other.session != asked.former;
+  });
+  if (back) return;
+  cache->second.untold = true;
+  cache->second.deadline = deadline_of(turn, file.kept.at(asked.open).durability);
+}
+
 }  // namespace
 
 void fence(Turn& turn, NodeId node) {
@@ -190,6 +206,7 @@ NtStatus reclaim(Turn& turn, NodeId from, RequestId request, const Reclaim& aske
       return NtStatus::ObjectNameNotFound;
     }
     drop_waits(turn, asked.open);
+    owe_break_again(turn, asked);
   }
   const NodeId had = handed_over ? open.node : kept.last_node;
   if (had.raw() != 0 && had != from) {
@@ -237,6 +254,7 @@ void end_open(Turn& turn, OpenId open, RevokeReason reason) {
     turn.out.revocations.push_back({node, open, reason});
     fence(turn, node);
   }
+  end_rename(turn, node, open);
   (void)remove_open(turn, open);
 }
 

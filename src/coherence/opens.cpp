@@ -66,6 +66,9 @@ Verdict retry(Turn& turn, const Waiter& waiter) {
   if (const auto* const rename = std::get_if<BeginRename>(&waiter.what)) {
     return try_rename(turn, waiter.from, waiter.request, *rename);
   }
+  if (const auto* const renamed = std::get_if<Renamed>(&waiter.what)) {
+    return take_name(turn, waiter.from, waiter.request, *renamed);
+  }
   return try_delete(turn, waiter.from, waiter.request, std::get<SetDeletePending>(waiter.what));
 }
 
@@ -73,6 +76,7 @@ OpenId open_of(const Waiter& waiter) {
   if (const auto* const lock = std::get_if<Lock>(&waiter.what)) return lock->open;
   if (const auto* const rename = std::get_if<BeginRename>(&waiter.what)) return rename->open;
   if (const auto* const del = std::get_if<SetDeletePending>(&waiter.what)) return del->open;
+  if (const auto* const renamed = std::get_if<Renamed>(&waiter.what)) return renamed->open;
   return OpenId{};
 }
 

@@ -169,6 +169,7 @@ Closed node_gone(Turn& turn, NodeId node, NodeId told_by, bool answer_wanted) {
   FileState& file = turn.file;
   std::erase_if(file.waiters, [&](const Waiter& waiter) { return waiter.from == node; });
   std::erase_if(file.held, [&](const HeldReply& reply) { return reply.to == node; });
+  end_rename(turn, node, OpenId{});
   std::vector<OpenId> gone;
   for (const auto& [id, open] : file.opens) {
     if (open.node == node) gone.push_back(id);
@@ -194,7 +195,8 @@ Closed expire_breaks(Turn& turn, NodeId told_by, bool answer_wanted) {
   }
   const auto& waiters = turn.file.waiters;
   const bool wanted = std::any_of(waiters.begin(), waiters.end(), [](const Waiter& waiter) {
-    return !std::holds_alternative<Lock>(waiter.what);
+    return !std::holds_alternative<Lock>(waiter.what) &&
+           !std::holds_alternative<Renamed>(waiter.what);
   });
   OpenId late_open;
   for (const CacheId& id : late) {

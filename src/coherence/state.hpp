@@ -74,11 +74,11 @@ struct Kept {
   friend bool operator==(const Kept&, const Kept&) = default;
 };
 
-/// A command that waits for a client's acknowledgment or for a lock to go.
+/// A command that waits for a client's acknowledgment, for a lock to go, or for another rename.
 struct Waiter {
   NodeId from;
   RequestId request;
-  std::variant<Open, Lock, BeginRename, SetDeletePending> what;
+  std::variant<Open, Lock, BeginRename, SetDeletePending, Renamed> what;
   friend bool operator==(const Waiter&, const Waiter&) = default;
 };
 
@@ -138,6 +138,8 @@ struct FileState {
   bool unlinking = false;  ///< the name is being removed by `unlink_node` for `unlink_open`
   NodeId unlink_node;
   OpenId unlink_open;
+  OpenId renaming;  ///< through which `renaming_node` changes the name; others wait
+  NodeId renaming_node;
 
   [[nodiscard]] bool empty() const noexcept {
     return opens.empty() && waiters.empty() && held.empty() && !unlinking;

@@ -2,6 +2,7 @@
 // The traces are the readable specification; docs/coherence.md explains their words.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -119,6 +120,10 @@ class Trace {
     }
     return otherwise;
   }
+  static RenameStage stage(const Words& words) {
+    if (flag(words, "begins")) return RenameStage::Begins;
+    return flag(words, "failed") ? RenameStage::Failed : RenameStage::Done;
+  }
   static bool flag(const Words& words, const std::string& key) {
     return std::find(words.begin(), words.end(), key) != words.end();
   }
@@ -204,7 +209,7 @@ class Trace {
     } else if (what == "rename") {
       apply(key_, from, label, BeginRename{open(words.at(1)), {}, {}});
     } else if (what == "renamed") {
-      apply(key_, from, label, Renamed{open(words.at(1)), words.at(2)});
+      apply(key_, from, label, Renamed{open(words.at(1)), words.at(2), stage(words)});
     } else if (what == "write") {
       apply(key_, from, label, Modify{open(words.at(1))});
     } else if (what == "child") {
@@ -265,7 +270,9 @@ class Trace {
         text += " locks=" + std::to_string(opened->restrictions.locks.size());
       }
     } else if (const auto* const closed = std::get_if<Closed>(&outcome.answer)) {
-      text = closed->unlink ? "closed, unlink " + closed->path : "closed";
+      std::string path = closed->path;
+      std::ranges::replace(path, '\0', '|');
+      text = closed->unlink ? "closed, unlink " + path : "closed";
     } else if (const auto* const held = std::get_if<BreakAcknowledged>(&outcome.answer)) {
       text = "holds " + rights_text(held->rights);
     } else if (const auto* const back = std::get_if<Reclaimed>(&outcome.answer)) {

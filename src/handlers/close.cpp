@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "coherence/path_names.hpp"
 #include "handlers/directory_change.hpp"
 #include "handlers/durable/durable_opens.hpp"
 #include "handlers/engine_call.hpp"
@@ -144,19 +145,27 @@ runtime::Task<void> finish_close(Server& server, runtime::Executor& executor, co
   const auto* const closed = std::get_if<coherence::Closed>(&outcome.answer);
   if (outcome.status != NtStatus::Success || closed == nullptr || !closed->unlink) co_return;
   ports::Backend* const backend = share.backend.get();
-  const std::string path = closed->path;
-  auto call = [&server, backend, who, path, key, directory] {
-    return remove_name(server, *backend, who, path, key, directory);
+  const std::string paths = closed->path;
+  auto call = [&server, backend, who, paths, key, directory]() -> Result<std::string> {
+    Status done = fail(NtStatus::ObjectNameNotFound);
+    for (const std::string_view name : coherence::names_of(paths)) {
+      const std::string path{name};
+      done = remove_name(server, *backend, who, path, key, directory);
+      if (done) return path;
+      if (done.error() == NtStatus::DeviceNotReady) break;
+    }
+    return fail(done.error());
   };
-  const Status removed = co_await offload(server, executor, backend->local(), std::move(call));
+  const Result<std::string> removed =
+      co_await offload(server, executor, backend->local(), std::move(call));
   if (!removed && removed.error() != NtStatus::ObjectNameNotFound) {
     log::info("share {}: \"{}\" was to be deleted with its last close, but: {}", share.config.name,
-              path, name_of(removed.error()));
+              coherence::names_of(paths).front(), name_of(removed.error()));
   }
   coherence::Body unlinked = coherence::Unlinked{open, removed.has_value()};
   co_await engine_submit(server, executor, key, std::move(unlinked));
   if (!removed) co_return;
-  co_await tell_removed(server, executor, share, std::move(who), path, directory, deleter);
+  co_await tell_removed(server, executor, share, std::move(who), *removed, directory, deleter);
 }
 
 runtime::Task<void> close_open(Server& server, runtime::Executor& executor,

@@ -1,6 +1,7 @@
 #include "handlers/orphans.hpp"
 
 #include "base/log.hpp"
+#include "coherence/path_names.hpp"
 #include "handlers/directory_change.hpp"
 #include "handlers/notify_hub.hpp"
 #include "handlers/server.hpp"
@@ -48,7 +49,10 @@ void remove_orphans(Server& server) {
   server.engine().set_orphan_handler(
       [&server](const FileKey& key, OpenId open, const std::string& path) {
         server.blocking().run([&server, key, open, path] {
-          const bool removed = remove_from_its_share(server, key, path);
+          bool removed = false;
+          for (const std::string_view name : coherence::names_of(path)) {
+            removed = removed || remove_from_its_share(server, key, std::string(name));
+          }
           server.engine().submit(key, coherence::Unlinked{open, removed}, {});
         });
       });

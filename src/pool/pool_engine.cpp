@@ -216,13 +216,16 @@ struct PoolEngine::Impl final : MembershipEvents {
     run(LocalCommand{key, request, std::move(body)});
   }
 
-  /// What only gives rights back is taken even from a node that may serve nothing right now.
+  /// What only gives rights back, or has happened, is taken even from a node that may serve nothing
+  /// right now.
   static bool gives_up(const coherence::Body& body) {
     const auto* lock = std::get_if<coherence::Lock>(&body);
+    const auto* renamed = std::get_if<coherence::Renamed>(&body);
     return std::holds_alternative<coherence::Close>(body) ||
            std::holds_alternative<coherence::Unlinked>(body) ||
            std::holds_alternative<coherence::AcknowledgeBreak>(body) ||
-           std::holds_alternative<coherence::Renamed>(body) || (lock != nullptr && lock->unlock);
+           (renamed != nullptr && renamed->stage != coherence::RenameStage::Begins) ||
+           (lock != nullptr && lock->unlock);
   }
 
   // MembershipEvents

@@ -102,11 +102,19 @@ void IoGate::drain(std::unique_lock<std::mutex> lock, std::function<void()> done
 }
 
 void IoGate::restrict(coherence::Restrictions restrictions, std::function<void()> drained) {
-  std::stable_sort(restrictions.locks.begin(), restrictions.locks.end(),
-                   [](const auto& a, const auto& b) { return a.range.offset < b.range.offset; });
+  // In the order of their grants, they mostly ascend already.
+  constexpr auto kAscending = [](const coherence::HeldLock& a, const coherence::HeldLock& b) {
+    return a.range.offset < b.range.offset;
+  };
+  auto& locks = restrictions.locks;
+  const auto tail = std::is_sorted_until(locks.begin(), locks.end(), kAscending);
+  if (tail != locks.end()) {
+    std::stable_sort(tail, locks.end(), kAscending);
+    std::inplace_merge(locks.begin(), tail, locks.end(), kAscending);
+  }
   std::vector<std::uint64_t> reach;
   reach.reserve(restrictions.locks.size());
-  for (const coherence::HeldLock& lock : restrictions.locks) {
+  for (const coherence::HeldLock& lock : locks) {
     const std::uint64_t length_bytes = std::max<std::uint64_t>(lock.range.length_bytes, 1);
     const std::uint64_t last = last_byte(lock.range.offset, length_bytes);
     reach.push_back(reach.empty() ? last : std::max(reach.back(), last));

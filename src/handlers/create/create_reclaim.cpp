@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "coherence/path_names.hpp"
 #include "handlers/channel.hpp"
 #include "handlers/close.hpp"
 #include "handlers/create/making.hpp"
@@ -245,6 +246,24 @@ Result<std::shared_ptr<ports::BackendFile>> reopen(ports::Backend& backend,
   return reopen_file(backend, owner, key, open);
 }
 
+struct Reopened {
+  std::shared_ptr<ports::BackendFile> file;
+  std::string path;
+};
+
+Result<Reopened> reopen_by_any_name(ports::Backend& backend, const ports::Credentials& who,
+                                    const FileKey& key, coherence::Open open) {
+  const std::string paths = open.path;
+  NtStatus first = NtStatus::Success;
+  for (const std::string_view name : coherence::names_of(paths)) {
+    open.path = std::string(name);
+    auto file = reopen(backend, who, key, open);
+    if (file) return Reopened{*std::move(file), std::move(open.path)};
+    if (first == NtStatus::Success) first = file.error();
+  }
+  return fail(first);
+}
+
 /// The session's open as it was on the node that made it.
 std::shared_ptr<session::Open> rebuild(Request& request, Making& making,
                                        const coherence::KeptFound& found,
@@ -304,18 +323,17 @@ runtime::Task<NtStatus> revive(Request& request, Making& making, coherence::Kept
   const NtStatus fits = check_reconnect(claimed(found.what.open, *passport), request, making);
   if (fits != NtStatus::Success) co_return fits;
   auto call = [backend = making.backend, who = making.who, key = found.key,
-               open = found.what.open]() -> Result<std::shared_ptr<ports::BackendFile>> {
-    return reopen(*backend, who, key, open);
-  };
-  auto file =
+               open = found.what.open] { return reopen_by_any_name(*backend, who, key, open); };
+  auto again =
       co_await offload(server, request.executor(), making.backend->local(), std::move(call));
-  if (!file) {
+  if (!again) {
     log::warn("open {} of \"{}\" cannot be reclaimed: its file: {}", found.what.open.open.raw(),
-              found.what.open.path, name_of(file.error()));
+              coherence::names_of(found.what.open.path).front(), name_of(again.error()));
     co_return NtStatus::ObjectNameNotFound;
   }
   if (!request.alive()) co_return NtStatus::UserSessionDeleted;
-  making.file = *std::move(file);
+  making.file = std::move(again->file);
+  found.what.open.path = std::move(again->path);
   making.path = found.what.open.path;
   making.link = std::make_shared<OpenLink>(request.channel);
   const coherence::Open& record = found.what.open;

@@ -17,6 +17,8 @@ namespace flotilla::handlers {
 
 namespace {
 
+using coherence::RenameStage;
+
 struct Wish {
   std::string path;
   bool replace = false;
@@ -161,6 +163,15 @@ SetInfoTask clear_below(Request& request, const Share* share, std::string path) 
   co_return NtStatus::Success;
 }
 
+/// Also where the client is gone by now: the name is the file's, not the request's.
+SetInfoTask tell_name(Request& request, const session::Open& open, std::string path,
+                      RenameStage stage) {
+  coherence::Body renamed = coherence::Renamed{open.open_id, std::move(path), stage};
+  const coherence::Outcome outcome =
+      co_await engine_submit(request.server, request.executor(), open.key, std::move(renamed));
+  co_return outcome.status;
+}
+
 bool is_below(std::string_view path, std::string_view directory) {
   return path.size() > directory.size() && path.starts_with(directory) &&
          path[directory.size()] == '/';
@@ -252,18 +263,27 @@ SetInfoTask set_rename(Request& request, FileOpen target, ByteView buffer, bool 
     if (is_error(names.status)) co_return names.status;
     if (const Status there = still_open(*open); !there) co_return there.error();
   }
+  // Whoever has the file open elsewhere learns both names first, lest this node is lost between.
+  if (const NtStatus told = co_await tell_name(request, *open, to, RenameStage::Begins);
+      is_error(told)) {
+    co_return told;
+  }
   auto ticket = target.gate->admit(open->open_id, 0, 0, ports::IoGate::Access::Write);
-  if (!ticket) co_return ticket.error();
-  auto call = [share, who, from, to, replace] {
-    return share->backend->rename(who, from, to, replace);
-  };
-  const Status done = co_await offload(server, request.executor(), target.local, std::move(call));
-  ticket->release();
-  if (!done) co_return done.error();
+  Status done = ticket ? Status{} : fail(ticket.error());
+  if (done) {
+    auto call = [share, who, from, to, replace] {
+      return share->backend->rename(who, from, to, replace);
+    };
+    done = co_await offload(server, request.executor(), target.local, std::move(call));
+    ticket->release();
+  }
+  if (!done) {
+    (void)co_await tell_name(request, *open, to, RenameStage::Failed);
+    co_return done.error();
+  }
   if (const auto& entry = target.state().open_file) server.open_files().renamed(*entry, to);
   open->path = to;
-  coherence::Body renamed = coherence::Renamed{open->open_id, to};
-  co_await engine_submit(server, request.executor(), open->key, std::move(renamed));
+  (void)co_await tell_name(request, *open, to, RenameStage::Done);
   co_await tell_renamed(server, request.executor(), open->key, to);
   server.notify().report_rename(share, from, to, directory);
   if (listings_cached(server)) {

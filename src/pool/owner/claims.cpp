@@ -17,7 +17,9 @@ constexpr int kEvictionLooks = 16;
 
 /// Nothing is under way with anybody, and all of it is `holder`'s.
 bool quiet(const coherence::FileState& file, NodeId holder) {
-  if (!file.waiters.empty() || !file.held.empty() || file.unlinking) return false;
+  if (!file.waiters.empty() || !file.held.empty() || file.unlinking || file.renaming != OpenId{}) {
+    return false;
+  }
   // What outlives its client is the owner's, whose backups keep copies of it.
   if (!file.kept.empty()) return false;
   // Node ids are the upper bits of open ids, but nothing here depends on it.

@@ -93,7 +93,6 @@ void Holder::opened(const FileKey& key, const coherence::Open& command,
     file.path = command.path;
     file.delete_pending = false;
   }
-  file.told = false;
   HeldOpen& open = file.opens[command.open];
   open.command = command;
   open.kind = answer.kind;
@@ -124,7 +123,6 @@ void Holder::reclaimed(const FileKey& key, const coherence::Reclaimed& answer) {
     file.path = what.open.path;
     file.delete_pending = answer.delete_pending;
   }
-  file.told = false;
   file.detached.erase(what.open.open);
   HeldOpen& open = file.opens[what.open.open];
   open.command = what.open;
@@ -231,10 +229,7 @@ void Holder::on_fact(const FactMessage& fact, bool expected) {
     if (!expected) return;
     file = files_.try_emplace(fact.key).first;
   }
-  if (file->second.opens.empty()) {
-    if (!expected) return;
-    file->second.told = true;
-  }
+  if (expected) file->second.told = true;
   file->second.delete_pending = fact.delete_pending;
   file->second.path = fact.path;
 }

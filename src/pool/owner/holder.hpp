@@ -37,8 +37,8 @@ struct HeldOpen {
   std::uint64_t reclaimed = 0;  ///< the Reclaimed that brought its locks; zero: none
 };
 
-/// `detached`  opens that wait for their clients and were here last: local parts of them may be
-/// left `told`      a fact has come ahead of the answer to the first open
+/// `detached`  opens that wait for their clients and were here last: parts of them may be left
+/// `told`      a fact has come while something was asked, whose answer may be older than that
 struct HeldFile {
   std::map<OpenId, HeldOpen> opens;
   std::set<OpenId> detached;

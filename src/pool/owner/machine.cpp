@@ -203,7 +203,7 @@ void OwnerMachine::on(TimePasses&) {
   const auto deadline = table_.next_deadline();
   if (deadline && *deadline <= now_) {
     for (const FileKey& key : table_.due(now_)) {
-      if (!decides(key)) continue;
+      if (!decides(key) || waits_for_the_lost(key)) continue;
       apply(self_, key, kOwnRequest, coherence::Tick{});
       tell_doom(key);
     }

@@ -181,6 +181,7 @@ class OwnerMachine {
   [[nodiscard]] bool settled(const FileKey& key) const;
   [[nodiscard]] bool decides(const FileKey& key) const;
   [[nodiscard]] MemberId life_of(NodeId node) const;
+  [[nodiscard]] bool waits_for_the_lost(const FileKey& key) const;
 
   // claims.cpp, as owner
   [[nodiscard]] bool given_away(NodeId from, CommandMessage& command);

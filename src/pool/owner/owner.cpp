@@ -54,7 +54,11 @@ void OwnerMachine::decide(NodeId from, CommandMessage& command) {
 void OwnerMachine::apply(NodeId from, const FileKey& key, RequestId request, coherence::Body body) {
   const coherence::FileState* before = table_.inspect(key);
   const bool was_pending = before != nullptr && before->delete_pending;
-  const bool renames = std::holds_alternative<coherence::Renamed>(body);
+  const bool may_rename = before != nullptr && (before->renaming != OpenId{} ||
+                                                std::holds_alternative<coherence::Renamed>(body));
+  const std::string path_before = may_rename ? before->path : std::string();
+  // Where this step answers others too, whoever asks has to confirm like them.
+  const NodeId asking = before != nullptr && !before->waiters.empty() ? NodeId{} : from;
   coherence::Outbox effects;
   table_.apply(coherence::Command{key, from, request, now_, std::move(body)}, effects);
   if (request == kOwnRequest) {
@@ -70,8 +74,9 @@ void OwnerMachine::apply(NodeId from, const FileKey& key, RequestId request, coh
     });
   }
   const coherence::FileState* after = table_.inspect(key);
-  if (after != nullptr && (renames || after->delete_pending != was_pending)) {
-    tell_facts(key, from);
+  const bool renamed = may_rename && after != nullptr && after->path != path_before;
+  if (after != nullptr && (renamed || after->delete_pending != was_pending)) {
+    tell_facts(key, asking);
   }
   emit(key, effects);
 }

@@ -23,6 +23,16 @@ bool concerns(const coherence::FileState& file, NodeId node) {
 }
 }  // namespace
 
+/// A lost node still counts here: what it has is detached soon, and its clients may come back to
+/// it. Whoever did not answer a break because of that is not late.
+bool OwnerMachine::waits_for_the_lost(const FileKey& key) const {
+  if (going_.empty() && ending_.empty()) return false;
+  const coherence::FileState* file = table_.inspect(key);
+  if (file == nullptr) return false;
+  return std::ranges::any_of(going_, [&](const auto& it) { return concerns(*file, it.first); }) ||
+         std::ranges::any_of(ending_, [&](const auto& it) { return concerns(*file, it.node); });
+}
+
 bool OwnerMachine::has_work() const noexcept {
   return sweeping_.active || asserting_.active || handing_over_.active || refreshing_.active ||
          !ending_.empty() || (serving_moved_ && !frozen_);

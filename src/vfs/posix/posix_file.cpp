@@ -1,5 +1,5 @@
-// PosixFile: one located file. Holds an O_PATH descriptor, which pins the inode, and a second one
-// once data is wanted.
+// PosixFile: one located file. Holds one descriptor, which pins the inode: O_PATH, until data is
+// wanted.
 #include <fcntl.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
@@ -46,7 +46,7 @@ class PosixFile final : public ports::BackendFile {
 
   [[nodiscard]] int descriptor() const noexcept { return at_.get(); }
   /// The descriptor made by creation: opened for reading and writing already.
-  void adopt_data() noexcept { made_here_ = true; }
+  void adopt_data() noexcept { made_here_ = has_data_ = true; }
 
   const FileKey& key() const noexcept override { return key_; }
   const std::string& located_path() const noexcept override { return path_; }
@@ -182,7 +182,7 @@ class PosixFile final : public ports::BackendFile {
   }
 
  private:
-  [[nodiscard]] int data() const noexcept { return made_here_ ? at_.get() : data_.get(); }
+  [[nodiscard]] int data() const noexcept { return has_data_ ? at_.get() : -1; }
   [[nodiscard]] bool may_write(const ports::Credentials& who) const {
     struct statx st{};
     return stat_of(at_.get(), "", st) && (kernel_rights(*share_, who, at_.get(), st) & 2) != 0;
@@ -221,11 +221,11 @@ class PosixFile final : public ports::BackendFile {
 
   SharePtr share_;
   Fd at_;
-  Fd data_;
   std::string path_;
   FileKey key_;
   std::uint16_t mode_;
   bool made_here_ = false;
+  bool has_data_ = false;  ///< `at_` is open for data
 };
 
 Status PosixFile::activate(const ports::Credentials& who, ports::DataAccess access) {
@@ -245,7 +245,10 @@ Status PosixFile::activate(const ports::Credentials& who, ports::DataAccess acce
   if (!user.ok()) return fail(NtStatus::AccessDenied);
   Fd fd(::open(ProcPath(at_.get()).c_str(), flags));
   if (!fd) return fail_errno(During::Other);
-  if (S_ISREG(mode_)) data_ = std::move(fd);
+  if (S_ISREG(mode_)) {
+    at_ = std::move(fd);
+    has_data_ = true;
+  }
   return {};
 }
 
