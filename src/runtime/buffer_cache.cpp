@@ -19,6 +19,8 @@ constexpr std::size_t kKeptMax = 32U << 20;
 struct Cache {
   std::array<std::vector<Bytes>, kClassMax - kClassMin + 1> classes;
   std::size_t kept_bytes = 0;
+  /// How many more were taken than came back: what nobody will take is not kept.
+  std::uint64_t owed = 0;
 };
 
 Cache& cache() {
@@ -31,6 +33,7 @@ Cache& cache() {
 Bytes take_buffer(std::size_t size_bytes) {
   if (size_bytes >= (std::size_t{1} << kClassMin) / 2 && size_bytes <= kBufferMax) {
     Cache& kept = cache();
+    if (size_bytes >= std::size_t{1} << kClassMin) ++kept.owed;
     // The class of `size_bytes` may hold buffers that are too small, the next one does not.
     const std::size_t own = std::bit_width(size_bytes) - 1;
     for (std::size_t level = std::max(own, kClassMin); level <= std::min(own + 2, kClassMax);
@@ -51,6 +54,8 @@ void recycle_buffer(Bytes&& buffer) noexcept {
   Bytes mine = std::move(buffer);
   if (mine.size() < (std::size_t{1} << kClassMin) || mine.capacity() > 2 * kBufferMax) return;
   Cache& kept = cache();
+  if (kept.owed == 0) return;
+  --kept.owed;
   if (kept.kept_bytes + mine.capacity() > kKeptMax) return;
   const std::size_t level = std::min(std::bit_width(mine.size()) - 1, kClassMax + 0UL);
   std::vector<Bytes>& list = kept.classes[level - kClassMin];

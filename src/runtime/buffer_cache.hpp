@@ -14,7 +14,9 @@ namespace flotilla::runtime {
 [[nodiscard]] Bytes take_buffer(std::size_t size_bytes);
 
 /// Keeps the buffer for a later take_buffer() of this thread, or frees it: a thread keeps 32 MiB at
-/// most, and nothing below 1 KiB or above 9 MiB. `buffer` is empty afterwards.
+/// most, nothing below 1 KiB or above 9 MiB, and no more buffers than it has taken: answers that
+/// were made without it, as listings are, would fill it up for nobody. `buffer` is empty
+/// afterwards.
 void recycle_buffer(Bytes&& buffer) noexcept;
 
 /// Bytes that the calling thread keeps.

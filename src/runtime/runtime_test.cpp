@@ -8,6 +8,7 @@
 #include <latch>
 #include <set>
 #include <string>
+#include <thread>
 
 #include "runtime/blocking_pool.hpp"
 #include "runtime/buffer_cache.hpp"
@@ -496,11 +497,28 @@ TEST(BufferCache, ARecycledBufferComesBackForASmallerOrEqualSize) {
 }
 
 TEST(BufferCache, KeepsABoundedAmount) {
-  for (int i = 0; i < 20; ++i) recycle_buffer(Bytes(8U << 20));
+  std::vector<Bytes> taken;
+  for (int i = 0; i < 20; ++i) taken.push_back(take_buffer(8U << 20));
+  for (Bytes& buffer : taken) recycle_buffer(std::move(buffer));
+  EXPECT_GE(cached_buffer_bytes(), 24U << 20);
   EXPECT_LE(cached_buffer_bytes(), 32U << 20);
   recycle_buffer(Bytes(100));
   recycle_buffer(Bytes(64U << 20));
   EXPECT_LE(cached_buffer_bytes(), 32U << 20);
+}
+
+TEST(BufferCache, KeepsNoMoreBuffersThanWereTaken) {
+  std::size_t kept = 0;
+  std::thread other([&kept] {  // its cache is empty
+    for (int i = 0; i < 1000; ++i) {
+      Bytes taken = take_buffer(4096);
+      recycle_buffer(std::move(taken));
+      recycle_buffer(Bytes(65536));  // an answer that was made elsewhere
+    }
+    kept = cached_buffer_bytes();
+  });
+  other.join();
+  EXPECT_EQ(kept, 4096U);
 }
 
 }  // namespace

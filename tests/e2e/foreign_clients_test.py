@@ -304,14 +304,23 @@ class LargeDirectory(unittest.TestCase):
                 os.close(os.open(os.path.join(server.share, "large", "entry-%06d" % number), os.O_CREAT | os.O_WRONLY))
             raw = smb.client(server.port)
             self.addCleanup(raw.close)
-            # The threads' caches and the allocator's fill up first.
+            at_first = self.memory_kib(server)
             peaks = []
-            for _ in range(8):
+            for _ in range(4):
                 count, most = self.count(raw, server, "large")
                 self.assertEqual(count, ENTRIES + 2)
                 peaks.append(most)
-            print("%d entries, eight times: %s KiB" % (ENTRIES, peaks), flush=True)
-            self.assertLess(peaks[-1] - peaks[-3], 2048)
+            # One lookup in another case makes the directory's index: within its budget (64 MiB a share), once.
+            self.assertEqual(raw.open("LARGE\\ENTRY-%06d" % (ENTRIES // 2))[0], smb.SUCCESS)
+            indexed = self.memory_kib(server)
+            self.assertEqual(raw.open("LARGE\\ENTRY-%06d" % (ENTRIES // 3))[0], smb.SUCCESS)
+            again = self.memory_kib(server)
+            print("%d entries: %d KiB before, four listings: %s KiB, lookups: %d, %d KiB" % (
+                ENTRIES, at_first, peaks, indexed, again), flush=True)
+            self.assertLess(peaks[0] - at_first, 6144)
+            self.assertLess(peaks[-1] - peaks[0], 2048)
+            self.assertLess(indexed - peaks[-1], 24 << 10)
+            self.assertLess(again - indexed, 1024)
 
     def count(self, raw, server, name):
         """(how many entries, the most memory seen)"""
