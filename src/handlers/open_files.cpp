@@ -51,7 +51,7 @@ void OpenFiles::show_times(ports::FileFacts& facts, NtTime now) const {
       if (shown != 0 && (until == 0 || now.ticks < until)) facts.written = NtTime{shown};
     }
   }
-  facts.changed = facts.written;
+  if (!facts.change_time_set) facts.changed = facts.written;
 }
 
 std::shared_ptr<OpenFiles::Entry> OpenFiles::hold(const FileKey& key, const void* share,

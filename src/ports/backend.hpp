@@ -45,6 +45,8 @@ struct FileFacts {
   std::uint32_t mode = 0;  ///< st_mode
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
+  bool hidden_by_name = false;   ///< `attributes` has Hidden though nobody has set it
+  bool change_time_set = false;  ///< `changed` is a client's, not the file system's
   NtTime created, accessed, written, changed;
 };
 

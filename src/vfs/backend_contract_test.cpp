@@ -135,6 +135,18 @@ TEST_P(BackendContract, BasicChangeSetsTimesAndAttributesAndLeavesZeroes) {
   EXPECT_EQ(at("f")->facts()->created, created);
 }
 
+TEST_P(BackendContract, AChangeTimeThatWasSetStaysUntilTheFileChangesAgain) {
+  made(backend(), "f");
+  const NtTime changed = nt_time_of(1400000000, 1234500);
+  const NtTime written = nt_time_of(1500000000, 0);
+  ASSERT_TRUE(at("f")->set_basic(kRoot, {{}, {}, written, changed, kAttributeSystem}));
+  EXPECT_EQ(at("f")->facts()->changed, changed);
+  EXPECT_EQ(at("f")->facts()->written, written);
+  EXPECT_EQ(at("f")->facts()->attributes, kAttributeSystem);
+  ASSERT_TRUE(at("f")->set_basic(kRoot, {{}, {}, {}, {}, kAttributeArchive}));
+  EXPECT_NE(at("f")->facts()->changed, changed);
+}
+
 TEST_P(BackendContract, DotFilesAreShownHidden) {
   made(backend(), ".profile");
   EXPECT_EQ(at(".profile")->facts()->attributes, kAttributeHidden | kAttributeArchive);

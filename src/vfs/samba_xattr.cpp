@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::uint32_t kValidAttrib = 0x1;
 constexpr std::uint32_t kValidCreateTime = 0x10;
+constexpr std::uint32_t kValidChangeTime = 0x20;
 constexpr std::uint32_t kTypeBits = 0170000;  // of st_mode
 constexpr std::uint32_t kDirectory = 0040000;
 constexpr std::uint16_t kHashSha256 = 1;  // XATTR_SD_HASH_TYPE_SHA256
@@ -64,8 +65,11 @@ std::optional<DosAttrib> decode_dos_attrib(ByteView bytes) noexcept {
       valid = reader.u32();
       if (version == 2) valid = kValidAttrib | kValidCreateTime;
       attributes = reader.u32();
-      reader.skip(4 + 8 + 8);
+      reader.skip(4);
+      out.changed_at = NtTime{reader.u64()};
+      reader.skip(8);
       created = reader.u64();
+      if ((valid & kValidChangeTime) != 0) out.changed = NtTime{reader.u64()};
       break;
     case 4:  // valid_flags, attrib, itime, create_time
       valid = reader.u32();
@@ -100,6 +104,25 @@ Bytes encode_dos_attrib(std::uint32_t attributes, NtTime created) {
   writer.u32(kValidAttrib | kValidCreateTime);
   writer.u32(attributes & kAttributesStored);
   writer.u64(created.ticks);
+  return out;
+}
+
+Bytes encode_dos_attrib(std::uint32_t attributes, NtTime created, NtTime changed,
+                        NtTime changed_at) {
+  Bytes out;
+  ByteWriter writer(out);
+  writer.u8(0);
+  writer.align(2);
+  writer.u16(3);
+  writer.u16(3);
+  writer.align(4);
+  writer.u32(kValidAttrib | kValidCreateTime | kValidChangeTime);
+  writer.u32(attributes & kAttributesStored);
+  writer.u32(0);  // ea_size
+  writer.u64(changed_at.ticks);
+  writer.u64(0);  // alloc_size
+  writer.u64(created.ticks);
+  writer.u64(changed.ticks);
   return out;
 }
 

@@ -36,6 +36,9 @@ inline constexpr std::uint32_t kAttributesStored =
 struct DosAttrib {
   std::optional<std::uint32_t> attributes;
   std::optional<NtTime> created;
+  /// A change time that a client has set: it holds while the file system's own is `changed_at`.
+  std::optional<NtTime> changed;
+  NtTime changed_at;
 };
 
 /// Reads xattr_DOSATTRIB in any of its versions: NDR 1 to 5, and the bare text "0x20" before them.
@@ -44,6 +47,11 @@ struct DosAttrib {
 
 /// Version 5, as Samba 4.16 and later write it. 24 bytes.
 [[nodiscard]] Bytes encode_dos_attrib(std::uint32_t attributes, NtTime created);
+
+/// Version 3, the only one with a change time; Samba reads attributes and creation time from it.
+/// `changed_at` is where it has the size, with the flag that would make it one left out. 52 bytes.
+[[nodiscard]] Bytes encode_dos_attrib(std::uint32_t attributes, NtTime created, NtTime changed,
+                                      NtTime changed_at);
 
 /// The self-relative security descriptor inside xattr_NTACL (versions 1 to 4), or nothing where
 /// the bytes are no such thing. Only the wrapper is judged, and that the descriptor's header fits.

@@ -137,6 +137,18 @@ TEST(DosAttrib, VersionFiveIsReadAsSamba417WroteIt) {
   EXPECT_EQ(encode_dos_attrib(*read->attributes, *read->created), golden);
 }
 
+TEST(DosAttrib, AChangeTimeIsStoredInTheVersionThatHasOne) {
+  const NtTime created = nt_time_of(1577934245, 0);
+  const NtTime changed = nt_time_of(1577934246, 0);
+  const NtTime at = nt_time_of(1577934247, 0);
+  const auto read = decode_dos_attrib(encode_dos_attrib(kAttributeHidden, created, changed, at));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->attributes, kAttributeHidden);
+  EXPECT_EQ(read->created, created);
+  EXPECT_EQ(read->changed, changed);
+  EXPECT_EQ(read->changed_at, at);
+}
+
 TEST(DosAttrib, OlderVersionsAreRead) {
   // Packed by Samba 4.17's own NDR (python3-samba, samba.dcerpc.xattr).
   struct Row {

@@ -171,10 +171,9 @@ Status check_create(const wire::CreateRequest& body) {
       wire::access::kFileAllAccess | wire::access::kAccessSystemSecurity |
       wire::access::kMaximumAllowed | wire::access::kGenericAll | wire::access::kGenericRead |
       wire::access::kGenericWrite | wire::access::kGenericExecute;
-  // SYNCHRONIZE alone opens what is there for its attributes, but makes (find_or_make looks) and
-  // changes nothing.
-  const bool opens = body.create_disposition == wire::CreateDisposition::Open ||
-                     body.create_disposition == wire::CreateDisposition::OpenIf;
+  // SYNCHRONIZE alone opens what is there for its attributes, but makes and changes nothing, and
+  // does not offer to, as on Windows since version 8.
+  const bool opens = body.create_disposition == wire::CreateDisposition::Open;
   const std::uint32_t asked =
       opens ? body.desired_access : body.desired_access & ~wire::access::kSynchronize;
   if (asked == 0 || (body.desired_access & ~kDefined) != 0) return fail(NtStatus::AccessDenied);
@@ -223,8 +222,9 @@ Status check_existing(const wire::CreateRequest& body, const CreateName& name,
   if (name.needs_directory) return fail(NtStatus::ObjectNameInvalid);
   const bool read_only = (facts.attributes & fa::kReadonly) != 0;
   if (overwrites(body.create_disposition)) {
-    constexpr std::uint32_t kRepeated = fa::kHidden | fa::kSystem;
-    if ((facts.attributes & kRepeated & ~body.file_attributes) != 0 || read_only) {
+    // A file that its name hides was not given the attribute by anybody who could repeat it.
+    const std::uint32_t repeated = facts.hidden_by_name ? fa::kSystem : fa::kHidden | fa::kSystem;
+    if ((facts.attributes & repeated & ~body.file_attributes) != 0 || read_only) {
       return fail(NtStatus::AccessDenied);
     }
   }

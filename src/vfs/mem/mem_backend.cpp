@@ -111,7 +111,10 @@ struct World {
     out.allocation_bytes = (used + 4095) / 4096 * 4096;
     out.attributes = node.attributes & ~kAttributeDirectory;
     if (node.directory) out.attributes |= kAttributeDirectory;
-    if (is_dot_file(name)) out.attributes |= kAttributeHidden;
+    if (is_dot_file(name)) {
+      out.hidden_by_name = (out.attributes & kAttributeHidden) == 0;
+      out.attributes |= kAttributeHidden;
+    }
     if (out.attributes == 0) out.attributes = kAttributeNormal;
     out.links = node.links;
     out.mode = node.mode;
@@ -289,7 +292,7 @@ class MemFile final : public ports::BackendFile {
     if (change.created.ticks != 0) node_->created = change.created;
     if (change.accessed.ticks != 0) node_->accessed = change.accessed;
     if (change.written.ticks != 0) node_->written = change.written;
-    node_->changed = world_->now();
+    node_->changed = change.changed.ticks != 0 ? change.changed : world_->now();
     if (change.attributes) node_->attributes = *change.attributes & kAttributesStored;
     return {};
   }

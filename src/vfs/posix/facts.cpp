@@ -18,10 +18,11 @@ namespace {
 
 NtTime time_of(const statx_timestamp& t) noexcept { return nt_time_of(t.tv_sec, t.tv_nsec); }
 
-/// An empty file has no data: a block of its own for xattrs is not the client's business.
-std::uint64_t allocation_of(const struct statx& st) noexcept {
+/// An empty file has no data: a block of its own for xattrs is not the client's business. Where
+/// they fit into the inode, the block is one that a client has reserved.
+std::uint64_t allocation_of(const struct statx& st, bool xattrs_in_inode) noexcept {
   const std::uint64_t bytes = st.stx_blocks * 512;
-  if (st.stx_size == 0 && bytes <= st.stx_blksize) return 0;
+  if (st.stx_size == 0 && bytes <= st.stx_blksize && !xattrs_in_inode) return 0;
   return bytes;
 }
 
@@ -29,6 +30,7 @@ std::uint64_t allocation_of(const struct statx& st) noexcept {
 struct Xattrs {
   std::uint32_t ea_size_bytes = 0;
   bool dos_attrib = false;
+  bool only_dos_attrib = false;
 };
 
 Xattrs xattrs_of(const char* path, bool follow) {
@@ -49,10 +51,15 @@ Xattrs xattrs_of(const char* path, bool follow) {
   } else {
     return out;
   }
+  out.only_dos_attrib = true;
   while (!names.empty()) {
     const std::string name(names.substr(0, names.find('\0')));
     names.remove_prefix(name.size() + 1);
-    if (name == kDosAttribXattr) out.dos_attrib = true;
+    if (name == kDosAttribXattr) {
+      out.dos_attrib = true;
+    } else {
+      out.only_dos_attrib = false;
+    }
     if (!name.starts_with("user.") || private_xattr(name)) continue;
     const ssize_t value = follow ? ::getxattr(path, name.c_str(), nullptr, 0)
                                  : ::lgetxattr(path, name.c_str(), nullptr, 0);
@@ -77,6 +84,7 @@ StoredFacts stored_facts(Share& share, const FileKey& key, int fd, const char* n
   const Xattrs xattrs = xattrs_of(path.c_str(), follow);
   StoredFacts out;
   out.ea_size_bytes = xattrs.ea_size_bytes;
+  out.in_inode = xattrs.only_dos_attrib;
   if (xattrs.dos_attrib) {
     std::array<std::uint8_t, 256> blob;
     const ssize_t size = follow
@@ -87,6 +95,9 @@ StoredFacts stored_facts(Share& share, const FileKey& key, int fd, const char* n
       if (stored) {
         out.attributes = stored->attributes;
         out.created = stored->created;
+        if (stored->changed && set_change_time_holds(st, stored->changed_at)) {
+          out.changed = stored->changed;
+        }
       }
     }
   }
@@ -101,6 +112,13 @@ bool private_xattr(std::string_view name) noexcept {
   return name == "DOSATTRIB" || name == "SAMBA_PAI" || name.starts_with("DosStream.") ||
          name.starts_with("org.netatalk") || name.starts_with("com.apple.FinderInfo") ||
          name == "DosStreams" || name.starts_with("flotilla.");
+}
+
+bool set_change_time_holds(const struct statx& st, NtTime changed_at) noexcept {
+  // To store it changes the file system's own time to one that is known only afterwards.
+  constexpr std::uint64_t kSlackTicks = 10 * 10000;
+  const std::uint64_t now = time_of(st.stx_ctime).ticks;
+  return now + kSlackTicks >= changed_at.ticks && now <= changed_at.ticks + kSlackTicks;
 }
 
 Status stat_of(int fd, const char* name, struct statx& st) noexcept {
@@ -127,7 +145,7 @@ ports::FileFacts facts_of(Share& share, const FileKey& key, int fd, const char* 
                                     : ports::FileType::Other;
   if (regular) {
     out.size_bytes = st.stx_size;
-    out.allocation_bytes = allocation_of(st);
+    out.allocation_bytes = allocation_of(st, false);
   }
   out.links = st.stx_nlink;
   out.mode = st.stx_mode;
@@ -145,11 +163,17 @@ ports::FileFacts facts_of(Share& share, const FileKey& key, int fd, const char* 
   if (directory || regular) {
     const StoredFacts stored = stored_facts(share, key, fd, name, st);
     out.ea_size_bytes = stored.ea_size_bytes;
+    if (regular && stored.in_inode) out.allocation_bytes = allocation_of(st, true);
     if (stored.attributes) attributes = *stored.attributes;
     if (stored.created) out.created = *stored.created;
+    if (stored.changed) {
+      out.changed = *stored.changed;
+      out.change_time_set = true;
+    }
   }
   if ((share.options.hide_dot_files && is_dot_file(shown_name)) ||
       matches_any(share.options.hide_files, shown_name)) {
+    out.hidden_by_name = (attributes & kAttributeHidden) == 0;
     attributes |= kAttributeHidden;
   }
   // What the file is does not depend on what somebody stored about it.

@@ -115,7 +115,7 @@ class PosixFile final : public ports::BackendFile {
     const auto now = facts();
     if (!now) return std::unexpected(now.error());
     std::uint32_t attributes = now->attributes;
-    if (is_dot_file(split(path_).name)) attributes &= ~kAttributeHidden;
+    if (now->hidden_by_name) attributes &= ~kAttributeHidden;
     attributes = sparse ? attributes | kAttributeSparse : attributes & ~kAttributeSparse;
     return store_attributes(who, attributes, now->created);
   }
@@ -184,6 +184,10 @@ class PosixFile final : public ports::BackendFile {
       return ::setxattr(path.c_str(), kDosAttribXattr, blob.data(), blob.size(), 0);
     });
   }
+
+  /// The kernel lets nobody set it: kept beside the attributes, until the file changes again.
+  /// Spec [MS-FSA] 2.1.5.15.2 FileBasicInformation
+  Status store_change_time(const ports::Credentials& who, NtTime changed);
 
   SharePtr share_;
   Fd at_;
@@ -300,7 +304,7 @@ Status PosixFile::set_basic(const ports::Credentials& who, const ports::BasicCha
       attributes = *change.attributes;
       // Sparse is not settable here ([MS-FSA] 2.1.5.15.2); what was stored stays.
       attributes = (attributes & ~kAttributeSparse) | (now->attributes & kAttributeSparse);
-    } else if (is_dot_file(split(path_).name)) {
+    } else if (now->hidden_by_name) {
       attributes &= ~kAttributeHidden;  // shown only, not stored
     }
     attributes &= ~kAttributeDirectory;
@@ -316,6 +320,28 @@ Status PosixFile::set_basic(const ports::Credentials& who, const ports::BasicCha
     const Status ok = as_writer(who, During::Other,
                                 [&] { return ::utimensat(AT_FDCWD, path.c_str(), times, 0); });
     if (!ok) return ok;
+  }
+  if (change.changed.ticks != 0) return store_change_time(who, change.changed);
+  return {};
+}
+
+Status PosixFile::store_change_time(const ports::Credentials& who, NtTime changed) {
+  const auto now = facts();
+  if (!now) return std::unexpected(now.error());
+  std::uint32_t attributes = now->attributes;
+  if (now->hidden_by_name) attributes &= ~kAttributeHidden;
+  NtTime changed_at = now->changed;
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const ProcPath path(at_.get());
+    const Bytes blob = encode_dos_attrib(attributes, now->created, changed, changed_at);
+    const Status ok = as_writer(who, During::Other, [&] {
+      return ::setxattr(path.c_str(), kDosAttribXattr, blob.data(), blob.size(), 0);
+    });
+    struct statx st{};
+    if (!ok) return ok;
+    if (const Status done = stat_of(at_.get(), "", st); !done) return done;
+    if (set_change_time_holds(st, changed_at)) break;
+    changed_at = nt_time_of(st.stx_ctime.tv_sec, st.stx_ctime.tv_nsec);
   }
   return {};
 }

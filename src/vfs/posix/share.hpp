@@ -129,6 +129,8 @@ struct Place {
 [[nodiscard]] Status find_in_place(Share& share, Place& place);
 
 /// statx with what facts need.
+/// True while a change time that a client has set (DosAttrib::changed) is the last change.
+[[nodiscard]] bool set_change_time_holds(const struct statx& st, NtTime changed_at) noexcept;
 [[nodiscard]] Status stat_of(int fd, const char* name, struct statx& st) noexcept;
 
 /// Facts of the file `key` behind `fd`, or of `name` in the directory `fd` where `name` is not ""

@@ -20,8 +20,10 @@ namespace flotilla::vfs {
 /// What facts take from xattrs.
 struct StoredFacts {
   std::uint32_t ea_size_bytes = 0;
+  bool in_inode = false;  ///< so small that they take no block of their own
   std::optional<std::uint32_t> attributes;
   std::optional<NtTime> created;
+  std::optional<NtTime> changed;  ///< set by a client, and still true
 };
 
 /// Thread-safe; bounded, and small enough to be emptied when full.

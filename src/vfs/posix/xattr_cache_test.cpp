@@ -20,7 +20,7 @@ TEST(XattrCache, AnswersAsLongAsTheChangeTimeIsTheSame) {
   XattrCache cache;
   const auto before = changed_at(100, 5);
   EXPECT_FALSE(cache.facts(kFile, before));
-  cache.keep_facts(kFile, before, {7, 0x20, NtTime{9}});
+  cache.keep_facts(kFile, before, {7, true, 0x20, NtTime{9}, {}});
   cache.keep_security(kFile, before, Bytes{1, 2});
   ASSERT_TRUE(cache.facts(kFile, before));
   EXPECT_EQ(cache.facts(kFile, before)->attributes, 0x20U);
