@@ -234,7 +234,7 @@ void visit(A& a, KeptFound& v) {
 }
 template <class A>
 void visit(A& a, Close& v) {
-  visit(a, v.open);
+  all(a, v.open, v.keeps_name);
 }
 template <class A>
 void visit(A& a, Unlinked& v) {

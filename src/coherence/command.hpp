@@ -86,8 +86,10 @@ struct KeptFound {
 
 /// Ends an open; its locks and, with the last open of a lease, the lease go with it.
 /// Answer  Closed. An unknown open is FileClosed.
+/// `keeps_name`  its delete_on_close means nothing any more: a directory that has entries
 struct Close {
   OpenId open;
+  bool keeps_name = false;
   friend bool operator==(const Close&, const Close&) = default;
 };
 

@@ -92,6 +92,11 @@ NtStatus may_take_names(const FileState& directory) {
   return held ? NtStatus::SharingViolation : NtStatus::Success;
 }
 
+void keep_name(Turn& turn, OpenId open) {
+  const auto it = turn.file.opens.find(open);
+  if (it != turn.file.opens.end()) it->second.delete_on_close = false;
+}
+
 Closed after_close(Turn& turn, NodeId node, OpenId open) {
   FileState& file = turn.file;
   Closed closed;

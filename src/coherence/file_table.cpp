@@ -159,6 +159,7 @@ void FileTable::Impl::carry_out(Turn& turn, const Command& command) {
           [&](const Open& body) { open(turn, command, body); },
           [&](const Close& body) {
             tell_holder(turn, from, body.open);
+            if (body.keeps_name) keep_name(turn, body.open);
             if (!remove_open(turn, body.open)) return plain(NtStatus::FileClosed);
             Outcome outcome{NtStatus::Success, after_close(turn, from, body.open)};
             if (turn.locks_changed) return turn.reply_when_known(from, request, std::move(outcome));

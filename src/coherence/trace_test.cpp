@@ -178,7 +178,7 @@ class Trace {
     if (what == "open") {
       apply(key_, from, label, open_command(from, words));
     } else if (what == "close") {
-      apply(key_, from, label, Close{open(words.at(1))});
+      apply(key_, from, label, Close{open(words.at(1)), flag(words, "keepname")});
     } else if (what == "lock" || what == "unlock") {
       Lock lock{open(words.at(1)), {}, what == "unlock", !flag(words, "wait"), {}};
       if (const std::string text = option(words, "seq"); !text.empty()) {

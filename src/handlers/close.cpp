@@ -76,8 +76,8 @@ runtime::Task<void> end_open(Server& server, runtime::Executor& executor,
 
 runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const Share& share,
                               ports::Credentials who, FileKey key, OpenId open, bool directory,
-                              Deleter deleter) {
-  coherence::Body close = coherence::Close{open};
+                              Deleter deleter, bool keeps_name) {
+  coherence::Body close = coherence::Close{open, keeps_name};
   coherence::Outcome outcome = co_await engine_submit(server, executor, key, std::move(close));
   co_await finish_close(server, executor, share, std::move(who), key, open, directory,
                         std::move(outcome), deleter);
@@ -141,15 +141,23 @@ runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
     if (open->delete_on_close || state_of(*open).asked_deletion) {
       deleter = {open->client_guid, parent_key};
     }
+    // FILE_DELETE_ON_CLOSE means nothing to a directory with entries, and says nothing, as on
+    // Windows. It takes effect with this close, though others may still have the directory open.
+    bool keeps_name = false;
+    if (open->delete_on_close && open->directory) {
+      auto look = [file = state_of(*open).file] { return file->empty_directory(); };
+      const Result<bool> empty = co_await offload(
+          server, executor, state_of(*open).share->backend->local(), std::move(look));
+      keeps_name = empty && !*empty;
+    }
     co_await give_back(server, executor, *state_of(*open).share, closer_of(*session, *open),
-                       open->key, open->open_id, open->directory, deleter);
+                       open->key, open->open_id, open->directory, deleter, keeps_name);
     if (shows && listings_cached(server)) {
       EntryChange change{state_of(*open).share, open->path, closer_of(*session, *open),
                          open->client_guid, parent_key};
       co_await tell_parent(server, executor, std::move(change));
     }
-    // The wish took effect with this close, though others may still have the directory open.
-    if (open->delete_on_close && open->directory) {
+    if (open->delete_on_close && open->directory && !keeps_name) {
       server.notify().report_delete_pending(state_of(*open).share, open->path);
     }
   }

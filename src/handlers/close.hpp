@@ -41,7 +41,7 @@ struct Deleter {
 /// it), deleting the file where that was the last close of a delete-pending one.
 runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const Share& share,
                               ports::Credentials who, FileKey key, OpenId open, bool directory,
-                              Deleter deleter = {});
+                              Deleter deleter = {}, bool keeps_name = false);
 /// The rest of it, once the engine has closed the open: `outcome` says whether its name goes.
 runtime::Task<void> finish_close(Server& server, runtime::Executor& executor, const Share& share,
                                  ports::Credentials who, FileKey key, OpenId open, bool directory,

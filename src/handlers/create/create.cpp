@@ -127,14 +127,6 @@ runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
   if (!making.created) {
     const Status good = check_existing(making.body, making.name, making.facts, making.granted);
     if (!good) co_return good.error();
-    if (making.directory() && (making.body.create_options & o::kDeleteOnClose) != 0) {
-      std::shared_ptr<ports::BackendFile> file = making.file;
-      const bool local = making.backend->local();
-      auto call = [file]() -> Result<bool> { return file->empty_directory(); };
-      const Result<bool> empty =
-          co_await offload(request.server, request.executor(), local, std::move(call));
-      if (empty && !*empty) co_return NtStatus::DirectoryNotEmpty;
-    }
   }
   co_return NtStatus::Success;
 }
