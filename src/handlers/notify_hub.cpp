@@ -138,10 +138,11 @@ void NotifyHub::report_rename_here(const void* share, std::string_view from, std
         }
         answer_waiter(*watch, answers);
       }
-      // As Windows does: the file's new name has also changed, though a directory's has not.
+      // As Windows does: the file's new name has also changed, though a directory's has not. Who is
+      // told of the name knows.
       constexpr std::uint32_t kTouched =
           wire::notify_filter::kAttributes | wire::notify_filter::kCreation;
-      if (!directory && (watch->filter_ & kTouched) != 0) {
+      if (!directory && (watch->filter_ & kTouched) != 0 && (watch->filter_ & filter) == 0) {
         if (const auto name = below(watch->path_, to, watch->tree_)) {
           add_event(*watch, *name, wire::NotifyAction::Modified);
           answer_waiter(*watch, answers);

@@ -46,10 +46,22 @@ bool OpenLink::attached() const {
 }
 
 void OpenLink::post(const coherence::Break& what) {
-  executor().post([self = shared_from_this(), what] { self->deliver(what); });
+  posted_.fetch_add(1, std::memory_order_relaxed);
+  executor().post([self = shared_from_this(), what] {
+    self->posted_.fetch_sub(1, std::memory_order_relaxed);
+    self->deliver(what);
+  });
 }
 
-void OpenLink::on_break(const coherence::Break& what) { post(what); }
+void OpenLink::on_break(const coherence::Break& what) {
+  // At once where that is possible: a request that came with the one that causes the break, on the
+  // same connection, would else be answered before it. Not before a break that is on its way.
+  if (executor().in_thread() && posted_.load(std::memory_order_relaxed) == 0) {
+    deliver(what);
+  } else {
+    post(what);
+  }
+}
 
 void OpenLink::on_revoked(coherence::RevokeReason reason) {
   revoked_.store(true, std::memory_order_release);

@@ -71,6 +71,7 @@ class OpenLink final : public ports::OpenEvents, public std::enable_shared_from_
   State state_ = State::Early;
   std::vector<coherence::Break> early_;
   std::atomic<bool> revoked_{false};
+  std::atomic<std::uint32_t> posted_{0};  ///< breaks on their way to the executor
   struct Unanswered {
     const ServerChannel* through = nullptr;  ///< an identity only
     coherence::Break what;

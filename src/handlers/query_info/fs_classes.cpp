@@ -91,7 +91,9 @@ Result<InfoAnswer> query_filesystem(const FileOpen& target, const wire::QueryInf
       return fixed(info, 64);
     }
     case Class::FileFsSectorSizeInformation: {
+      constexpr std::uint32_t kTrimEnabled = 0x8;  // SSINFO_FLAGS_TRIM_ENABLED
       wire::FileFsSectorSizeInformation info;
+      info.flags |= kTrimEnabled;
       info.physical_bytes_per_sector_for_atomicity = block_bytes;
       info.physical_bytes_per_sector_for_performance = block_bytes;
       info.effective_physical_bytes_per_sector_for_atomicity = block_bytes;
