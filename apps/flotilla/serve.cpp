@@ -242,12 +242,18 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
   if (pool) {
     if (auto started = pool->start(front); !started) return failed(started.error());
   }
+  const auto digests = [&]() -> pool::StateDigests {
+    if (pool) return pool->pool_engine().digests();
+    const auto* const embedded = dynamic_cast<const pool::EmbeddedEngine*>(engine.get());
+    return embedded != nullptr ? embedded->digests() : pool::StateDigests{};
+  };
   auto status = admin::StatusSocket::open(config.runtime_dir, [&] {
     return status_document({.config = config,
                             .server = server,
                             .front = front,
                             .engine = *engine,
-                            .pool = pool.get()});
+                            .pool = pool.get(),
+                            .digests = digests});
   });
   if (!status) log::warn("{}; `flotilla status` will not work", status.error());
   for (const ListenAddress& listen : config.listen) {

@@ -61,6 +61,7 @@ std::string status_document(const StatusParts& parts) {
   const ports::EngineStatus engine = parts.engine.status();
   const handlers::ServerStats stats = parts.server.stats();
   const front::FrontStats front = parts.front.stats();
+  const pool::StateDigests digests = parts.digests();
   json members = json::array();
   for (const NodeId member : engine.members) members.push_back(member.raw());
   json document = {{"version", FLOTILLA_VERSION},
@@ -72,6 +73,9 @@ std::string status_document(const StatusParts& parts) {
                    {"serving", parts.engine.serving()},
                    {"members", std::move(members)},
                    {"files_owned", engine.files_owned},
+                   {"state_digest", fmt::format("{:016x}", digests.state)},
+                   {"opens_decided_digest", fmt::format("{:016x}", digests.decided)},
+                   {"opens_held_digest", fmt::format("{:016x}", digests.held)},
                    {"connections", front.connections},
                    {"sessions", stats.sessions},
                    {"trees", stats.trees},

@@ -62,6 +62,45 @@ INSTANTIATE_TEST_SUITE_P(Engines, EngineContract, ::testing::Values(0U, 1U, 2U, 
                                                    : "PoolOf" + std::to_string(param.param);
                          });
 
+TEST_P(EngineContract, DigestsOfWhatIsDecidedAndOfWhatIsHeldAddUpToTheSame) {
+  const std::size_t nodes = std::max<std::size_t>(GetParam(), 1);
+  const auto digests = [&] {
+    StateDigests sum;
+    for (std::size_t node = 0; node < nodes; ++node) {
+      StateDigests one;
+      if (const auto* const engine = dynamic_cast<PoolEngine*>(&pool_.at(node))) {
+        one = engine->digests();
+      } else {
+        one = dynamic_cast<EmbeddedEngine&>(pool_.at(node)).digests();
+      }
+      sum.state += one.state;
+      sum.decided += one.decided;
+      sum.held += one.held;
+    }
+    return sum;
+  };
+  const StateDigests empty = digests();
+  EXPECT_EQ(empty, StateDigests{});
+  std::vector<TestOpenPtr> opens;
+  for (const FileKey& key : files()) {
+    for (std::size_t node = 0; node < nodes; ++node) {
+      opens.push_back(open(node, key, plain(coherence::kReadData, kShareAll)));
+    }
+    ASSERT_EQ(lock(opens.back(), {0, 10, true})->outcome.status, NtStatus::Success);
+  }
+  const StateDigests full = digests();
+  EXPECT_NE(full.state, empty.state);
+  EXPECT_NE(full.decided, empty.decided);
+  EXPECT_EQ(full.decided, full.held);
+  ASSERT_EQ(close(opens.back())->outcome.status, NtStatus::Success);
+  opens.pop_back();
+  EXPECT_NE(digests().decided, full.decided);
+  EXPECT_EQ(digests().decided, digests().held);
+  for (const auto& open : opens) ASSERT_EQ(close(open)->outcome.status, NtStatus::Success);
+  EXPECT_EQ(digests().decided, 0U);
+  EXPECT_EQ(digests().held, 0U);
+}
+
 TEST_P(EngineContract, ShareModesHoldWhicheverNodeTheOpensAreOn_MsFsa2_1_5_1_2_2) {
   for (const FileKey& key : files()) {
     const auto first = open(0, key, plain(coherence::kReadData, 0));

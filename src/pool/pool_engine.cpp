@@ -464,6 +464,39 @@ View PoolEngine::view() const {
   return impl_->view;
 }
 
+StateDigests PoolEngine::digests() const {
+  constexpr std::size_t kSlice = 256;
+  StateDigests out;
+  // One part of a map after another, the next one where the last key was.
+  const auto walk = [&](const auto& map_of, const auto& add) {
+    std::optional<FileKey> after;
+    for (bool more = true; more;) {
+      const std::lock_guard lock(impl_->mutex);
+      const auto& files = map_of();
+      auto at = after ? files.upper_bound(*after) : files.begin();
+      for (std::size_t n = 0; n < kSlice && at != files.end(); ++n, ++at) {
+        after = at->first;
+        add(at->first, at->second);
+      }
+      more = at != files.end();
+    }
+  };
+  walk([&]() -> const auto& { return impl_->machine.holder().files(); },
+       [&](const FileKey& key, const HeldFile& file) {
+         add_held(out, key, file, impl_->options.node);
+       });
+  walk([&]() -> const auto& { return impl_->machine.copies().files(); },
+       [&](const FileKey& key, const coherence::KeptFile& copy) { add_copy(out, key, copy); });
+  std::optional<FileKey> after;
+  for (;;) {
+    const std::lock_guard lock(impl_->mutex);
+    const auto keys = impl_->machine.table().files_after(after, kSlice);
+    if (keys.empty()) return out;
+    after = keys.back();
+    add_decided(out, impl_->machine.table(), keys);
+  }
+}
+
 PoolCounters PoolEngine::counters() const {
   const std::lock_guard lock(impl_->mutex);
   const OwnerCounters& from = impl_->machine.counters();

@@ -12,6 +12,7 @@
 #include "coherence/file_table.hpp"
 #include "pool/membership.hpp"
 #include "pool/owner/claims.hpp"
+#include "pool/owner/digests.hpp"
 #include "pool/timing.hpp"
 #include "ports/clock.hpp"
 #include "ports/engine.hpp"
@@ -98,6 +99,8 @@ class PoolEngine final : public ports::Engine {
   void tick(MonoTime now);
   [[nodiscard]] View view() const;
   [[nodiscard]] PoolCounters counters() const;
+  /// Looks at everything, a slice at a time with others in between: of a pool at rest only.
+  [[nodiscard]] StateDigests digests() const;
   [[nodiscard]] NodeId owner_of(const FileKey& key) const;
   /// True when this node decides about all files that it owns in this view.
   [[nodiscard]] bool recovered() const;

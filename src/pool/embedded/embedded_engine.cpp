@@ -214,6 +214,23 @@ void EmbeddedEngine::run_timer(const std::stop_token& stop, std::chrono::millise
   }
 }
 
+StateDigests EmbeddedEngine::digests() const {
+  constexpr std::size_t kSlice = 256;
+  StateDigests out;
+  for (const Partition& partition : partitions_) {
+    std::optional<FileKey> after;
+    for (;;) {
+      const std::lock_guard lock(partition.mutex);
+      const auto keys = partition.table.files_after(after, kSlice);
+      if (keys.empty()) break;
+      after = keys.back();
+      add_decided(out, partition.table, keys);
+    }
+  }
+  out.held = out.decided;
+  return out;
+}
+
 ports::EngineStatus EmbeddedEngine::status() const {
   ports::EngineStatus status;
   status.kind = "embedded";

@@ -16,6 +16,7 @@
 
 #include "coherence/file_table.hpp"
 #include "pool/local/local_opens.hpp"
+#include "pool/owner/digests.hpp"
 #include "pool/store/kept_store.hpp"
 #include "ports/clock.hpp"
 #include "ports/engine.hpp"
@@ -51,6 +52,8 @@ class EmbeddedEngine final : public ports::Engine {
   RequestId submit(const FileKey& key, coherence::Body body, ports::Completion completion) override;
   void cancel(const FileKey& key, RequestId request) override;
   [[nodiscard]] ports::EngineStatus status() const override;
+  /// As PoolEngine::digests; `held` is `decided`, for nobody else knows of the opens.
+  [[nodiscard]] StateDigests digests() const;
   [[nodiscard]] bool serving() const override { return true; }
   void set_orphan_handler(OrphanHandler handler) override;
 

@@ -1,0 +1,69 @@
+#include "pool/owner/digests.hpp"
+
+#include <vector>
+
+#include "coherence/codec.hpp"
+#include "coherence/state.hpp"
+
+namespace flotilla::pool {
+namespace {
+
+std::uint64_t hash_of_bytes(ByteView bytes, std::uint64_t seed) {
+  std::uint64_t hash = mix64(seed + bytes.size());
+  ByteReader reader(bytes);
+  while (reader.remaining() >= 8) hash = mix64(hash + reader.u64());
+  while (reader.remaining() > 0) hash = mix64(hash + reader.u8() + 1);
+  return hash;
+}
+
+std::uint64_t hash_of_open(const FileKey& key, OpenId open, NodeId node,
+                           coherence::AccessMask access, coherence::ShareAccess share) {
+  std::uint64_t hash = mix64(hash_of(key) + open.raw());
+  hash = mix64(hash + node.raw());
+  return mix64(hash + (static_cast<std::uint64_t>(access) << 32 | share));
+}
+
+std::uint64_t hash_of_lock(const FileKey& key, OpenId open, const coherence::LockRange& range) {
+  std::uint64_t hash = mix64(hash_of(key) ^ open.raw());
+  hash = mix64(hash + range.offset);
+  hash = mix64(hash + range.length_bytes);
+  return mix64(hash + (range.exclusive ? 1 : 0));
+}
+
+}  // namespace
+
+void add_decided(StateDigests& digests, const coherence::FileTable& table,
+                 std::span<const FileKey> keys) {
+  for (const FileKey& key : keys) {
+    const coherence::FileState* const file = table.inspect(key);
+    if (file == nullptr || file->empty()) continue;
+    digests.state += hash_of_bytes(table.encode_file(key), hash_of(key));
+    const auto counts = [&](OpenId id) {
+      const auto at = file->opens.find(id);
+      return at != file->opens.end() && at->second.answered && at->second.node.raw() != 0;
+    };
+    for (const auto& [id, open] : file->opens) {
+      if (counts(id)) digests.decided += hash_of_open(key, id, open.node, open.access, open.share);
+    }
+    for (const coherence::HeldLock& lock : file->locks) {
+      if (counts(lock.open)) digests.decided += hash_of_lock(key, lock.open, lock.range);
+    }
+  }
+}
+
+void add_held(StateDigests& digests, const FileKey& key, const HeldFile& file, NodeId self) {
+  for (const auto& [id, open] : file.opens) {
+    std::uint64_t sum = hash_of_open(key, id, self, open.command.access, open.command.share);
+    for (const coherence::LockRange& range : open.locks) sum += hash_of_lock(key, id, range);
+    digests.held += sum;
+    digests.state += mix64(sum);
+  }
+}
+
+void add_copy(StateDigests& digests, const FileKey& key, const coherence::KeptFile& copy) {
+  Bytes bytes;
+  coherence::encode(copy, bytes);
+  digests.state += hash_of_bytes(bytes, ~hash_of(key));
+}
+
+}  // namespace flotilla::pool
