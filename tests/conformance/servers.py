@@ -31,13 +31,16 @@ SERVER_OF = {
     "smb2.session-require-signing.bug15397": "signing",
 }
 # Every share of tests.tsv, and those that tests name by themselves: [[share]] lines.
+# Those that are about persistent handles: on a share that has them.
+PERSISTENT = re.compile(r"smb2\.(durable-v2-open\.persistent-open|replay\.replay5)")
 SHARES = {
     "tmp": "", "durable": "", "adm": "", "compound_find": "", "async_dosmode": "", "ignsys": "", "notify_off": "",
     "vfs_fruit_xattr": "", "acls_non_canonical": "", "kernel_oplocks": "", "posixlock": "", "ea_acl_xattr": "",
     "tmpguest": "", "tmpcase": "", "noperm": "",
     "hideunread": "access_based_enumeration = true\n",
     "nfs4acl_simple_40": "named_streams = false\n",
-    "dosmode": "",
+    "dosmode": 'hide_files = ["hidefile"]\n',
+    "ca": "continuous_availability = true\n",
     "shadow": 'snapshots = ".snapshots/@GMT-%Y.%m.%d-%H.%M.%S"\n',
 }
 
@@ -61,14 +64,18 @@ def password_login():
 
 
 def status_of(command, where):
-    """What is left over in the status that `command` prints, as lines."""
+    """(what is left over, as lines; the state's digest; those of opens decided and held) by the status that
+    `command` prints: src/pool/owner/digests.hpp."""
     got = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     if got.returncode != 0:
-        return ["%s: no status: %s" % (where, got.stderr.strip())], None
+        return ["%s: no status: %s" % (where, got.stderr.strip())], None, (0, 0)
     document = json.loads(got.stdout)
     lines = ["%s: %d %s" % (where, document[key], key) for key in ("sessions", "trees", "opens", "files_owned")
              if document.get(key)]
-    return lines, document.get("state_digest")
+    digest = document["state_digest"]
+    if not lines and int(digest, 16) != 0:
+        lines.append("%s: something is left in the state: digest %s" % (where, digest))
+    return lines, digest, tuple(int(document["opens_%s_digest" % of], 16) for of in ("decided", "held"))
 
 
 def wait_empty(look, seconds):
@@ -218,6 +225,8 @@ class LocalFleet:
             if not self.volume.there:
                 return None
             share = "btrfs"
+        if PERSISTENT.match(test.name):
+            share = "ca"
         options = [o.replace("localdir=DIR", "localdir=" + os.path.join(self.share_root, share)) for o in options]
         if test.name == "smb2.multichannel.bugs.bug_15346":  # reconnects to port 445
             return Place(self.address_445, 445, share, password_login() + options)
@@ -269,10 +278,12 @@ class PoolFleet:
         self.lock = open("/tmp/lab.lock", "w", encoding="utf-8")  # one lab on this machine
         import fcntl
         fcntl.flock(self.lock, fcntl.LOCK_EX)
-        self.unclist = tempfile.NamedTemporaryFile("w", suffix=".unclist", delete=False)
-        self.unclist.write("".join("//10.77.0.%d/data\n" % k for k in (1, 2, 3)))
-        self.unclist.close()
-        environment = dict(os.environ, FLOTILLA=BINARY,
+        self.unclists = {}
+        for share in ("data", "ca"):
+            with tempfile.NamedTemporaryFile("w", suffix=".unclist", delete=False) as f:
+                f.write("".join("//10.77.0.%d/%s\n" % (k, share) for k in (1, 2, 3)))
+                self.unclists[share] = f.name
+        environment = dict(os.environ, FLOTILLA=BINARY, FLOTILLA_LAB_SHARE="continuous_availability = true",
                            FLOTILLA_LAB_SERVER='signing = "enabled"\ntorture_fsctls = true\nallow_anonymous = true\n')
         got = subprocess.run([LAB, "up", "3"], capture_output=True, text=True, env=environment, check=False)
         if got.returncode != 0:
@@ -280,16 +291,20 @@ class PoolFleet:
             raise RuntimeError("tools/lab up 3: " + got.stdout + got.stderr)
 
     def place(self, test):
-        return Place("10.77.0.1", 445, "data", password_login() + ["--unclist=" + self.unclist.name] + test.options,
+        share = "ca" if PERSISTENT.match(test.name) else "data"
+        return Place("10.77.0.1", 445, share, password_login() + ["--unclist=" + self.unclists[share]] + test.options,
                      prefix=(LAB, "client"))
 
     def look(self):
-        lines, digests = [], set()
+        lines, digests, decided, held = [], set(), 0, 0
         for k in (1, 2, 3):
-            found, digest = status_of([LAB, "node", str(k), BINARY, "status", "--json", "--runtime-dir",
+            found, digest, sums = status_of([LAB, "node", str(k), BINARY, "status", "--json", "--runtime-dir",
                                        "/run/flotilla"], "node %d" % k)
             lines += found
             digests.add(digest)
+            decided, held = decided + sums[0], held + sums[1]
+        if (decided - held) % 2**64 != 0:
+            lines.append("what owners and holders know of opens differs")
         if len(digests) > 1:
             lines.append("the nodes' digests differ: %s" % ", ".join(map(str, digests)))
         return lines
@@ -299,7 +314,8 @@ class PoolFleet:
 
     def stop(self):
         subprocess.run([LAB, "down"], capture_output=True, check=False)
-        os.unlink(self.unclist.name)
+        for path in self.unclists.values():
+            os.unlink(path)
         self.lock.close()
 
 
