@@ -127,6 +127,26 @@ TEST(Create, ParametersOutOfRange_3_3_5_9) {
             NtStatus::PrivilegeNotHeld);
   EXPECT_EQ(client.open({.name = u"f", .access = 1, .options = o::kDeleteOnClose}).status(),
             NtStatus::AccessDenied);
+  EXPECT_EQ(client.open({.name = u"f", .access = a::kSynchronize}).status(),
+            NtStatus::AccessDenied);
+}
+
+TEST(Create, ADirectoryWithEntriesMayBeOpenedToBeDeletedAndStays) {
+  TestNode node;
+  TestClient one(node);
+  TestClient two(node, {.guid = 2});
+  one.connect();
+  two.connect("bob");
+  const FileId looking = two.must_open({.name = u"d", .options = o::kDirectoryFile});
+  one.close(one.must_open({.name = u"d\\inside"}));
+  constexpr std::uint32_t kDoomed = o::kDirectoryFile | o::kDeleteOnClose;
+  EXPECT_EQ(one.close(one.must_open({.name = u"d", .options = kDoomed})), NtStatus::Success);
+  one.close(one.must_open({.name = u"d\\inside", .options = o::kDeleteOnClose}));
+  EXPECT_EQ(one.close(one.must_open({.name = u"d", .options = kDoomed})), NtStatus::Success);
+  EXPECT_EQ(one.open({.name = u"d"}).status(), NtStatus::DeletePending);
+  two.close(looking);
+  EXPECT_EQ(one.open({.name = u"d", .disposition = CreateDisposition::Open}).status(),
+            NtStatus::ObjectNameNotFound);
 }
 
 TEST(Create, AReadOnlyShareRefusesWriters) {

@@ -296,9 +296,11 @@ Status PosixFile::set_allocation(std::uint64_t allocation_bytes) {
 Status PosixFile::set_basic(const ports::Credentials& who, const ports::BasicChange& change) {
   const ProcPath path(at_.get());
   if (!S_ISREG(mode_) && !S_ISDIR(mode_)) return fail(NtStatus::AccessDenied);
+  NtTime changed = change.changed;
   if (change.attributes || change.created.ticks != 0) {
     const auto now = facts();
     if (!now) return std::unexpected(now.error());
+    if (changed.ticks == 0 && now->change_time_set) changed = now->changed;
     std::uint32_t attributes = now->attributes;
     if (change.attributes) {
       attributes = *change.attributes;
@@ -321,7 +323,7 @@ Status PosixFile::set_basic(const ports::Credentials& who, const ports::BasicCha
                                 [&] { return ::utimensat(AT_FDCWD, path.c_str(), times, 0); });
     if (!ok) return ok;
   }
-  if (change.changed.ticks != 0) return store_change_time(who, change.changed);
+  if (changed.ticks != 0) return store_change_time(who, changed);
   return {};
 }
 
