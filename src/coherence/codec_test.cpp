@@ -284,9 +284,9 @@ TEST(Codec, Bytes_of_a_command_are_pinned) {
   // A change here is a change of what nodes of one pool say to each other: kCommandVersion.
   Bytes bytes;
   encode(Command{FileKey{1, 2, 3}, NodeId{4}, RequestId{5}, MonoTime{6}, Close{OpenId{7}}}, bytes);
-  const Bytes expected = {3, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3,
-                          0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0,
-                          0, 6, 0, 0, 0, 0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0};
+  const Bytes expected = {3, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0,
+                          0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 6,
+                          0, 0, 0, 0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0, 0};
   EXPECT_EQ(bytes, expected);
 }
 
