@@ -135,6 +135,99 @@ TEST_F(AccountsPipe, AHandleOfAnotherKindIsAContextMismatchFault) {
   EXPECT_EQ(fault_, wire::rpc_fault::kContextMismatch);
 }
 
+TEST_F(AccountsPipe, OpeningWithAHandleOfAnotherKindIsInvalidHandle) {
+  const auto server =
+      handle_in(call(samr_interface(), 57, std::uint32_t{0}, std::uint32_t{0x02000000}));
+  for (const int opnum : {19, 27, 34}) {
+    const Bytes answer = call(samr_interface(), static_cast<std::uint16_t>(opnum), server,
+                              std::uint32_t{0x02000000}, std::uint32_t{1104});
+    EXPECT_EQ(last_status(answer), NtStatus::InvalidHandle) << opnum;
+    EXPECT_EQ(handle_in(answer), NdrContextHandle{});
+  }
+  EXPECT_EQ(last_status(call(samr_interface(), 7, open_domain(), std::uint32_t{0x02000000},
+                             wire::NdrSid{kDomain})),
+            NtStatus::InvalidHandle);
+}
+
+class AccountsCallsElsewhere : public AccountsPipe {
+ protected:
+  AccountsCallsElsewhere() {
+    context_.elsewhere = [this](auto work, auto then) {
+      errands_.emplace_back(std::move(work), std::move(then));
+    };
+    auto server = open_pipe_server("lsarpc", context_,
+                                   [this](Bytes pdu) { replies_.push_back(std::move(pdu)); });
+    if (server) server_ = std::move(*server);
+  }
+  static Bytes bind_pdu() {
+    wire::RpcBind bind;
+    bind.max_recv_frag = 4280;
+    bind.contexts.push_back({0, lsarpc_interface().syntax(), {wire::ndr20_syntax()}});
+    wire::RpcHeader header;
+    header.ptype = wire::RpcPacketType::Bind;
+    Bytes pdu;
+    wire::encode_rpc_pdu(header, bind, pdu);
+    return pdu;
+  }
+  static Bytes open_policy_pdu(std::uint32_t call_id) {
+    wire::RpcHeader header;
+    header.ptype = wire::RpcPacketType::Request;
+    header.pfc_flags = 3;
+    header.call_id = call_id;
+    wire::RpcRequest request;
+    request.opnum = 44;
+    const Bytes stub = reply(std::uint32_t{0}, lsa::ObjectAttributes{}, std::uint32_t{0x02000000});
+    request.stub = stub;
+    Bytes pdu;
+    wire::encode_rpc_pdu(header, request, pdu);
+    return pdu;
+  }
+  void carry_out_first() {
+    auto [work, then] = std::move(errands_.front());
+    errands_.erase(errands_.begin());
+    work();
+    then();
+  }
+  std::vector<std::pair<std::move_only_function<void()>, std::move_only_function<void()>>> errands_;
+  std::vector<Bytes> replies_;
+  std::unique_ptr<PipeServer> server_;
+};
+
+TEST_F(AccountsCallsElsewhere, AreOneAtATimeAndAnsweredInOrder) {
+  Bytes all = bind_pdu();
+  for (const std::uint32_t id : {7U, 8U}) {
+    const Bytes pdu = open_policy_pdu(id);
+    all.insert(all.end(), pdu.begin(), pdu.end());
+  }
+  ASSERT_TRUE(server_->receive(all));
+  EXPECT_EQ(replies_.size(), 1U);  // the bind's
+  for (const std::uint32_t id : {7U, 8U}) {
+    ASSERT_EQ(errands_.size(), 1U);
+    carry_out_first();
+    EXPECT_EQ(wire::RpcHeader::decode(replies_.back())->call_id, id);
+  }
+  EXPECT_EQ(replies_.size(), 3U);
+}
+
+TEST_F(AccountsCallsElsewhere, AreForgottenWhenThePipeGoesMeanwhile) {
+  ASSERT_TRUE(server_->receive(bind_pdu()));
+  ASSERT_TRUE(server_->receive(open_policy_pdu(7)));
+  server_.reset();
+  carry_out_first();
+  EXPECT_EQ(replies_.size(), 1U);
+}
+
+TEST_F(AccountsCallsElsewhere, HoldUpNoMoreThanSoManyBytes) {
+  ASSERT_TRUE(server_->receive(bind_pdu()));
+  ASSERT_TRUE(server_->receive(open_policy_pdu(7)));
+  const Bytes more(1U << 20, 0);
+  EXPECT_TRUE(server_->receive(more));
+  EXPECT_TRUE(server_->receive(more));
+  EXPECT_EQ(server_->receive(more).error(), NtStatus::InsufficientResources);
+  carry_out_first();
+  EXPECT_EQ(replies_.size(), 1U);
+}
+
 TEST_F(AccountsPipe, APolicyHandleThatMayWriteIsForAdministrators) {
   EXPECT_EQ(open_policy(0x00000010), NdrContextHandle{});
   auto token = std::make_shared<ports::Token>();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <span>
 
+#include "rpc/handles.hpp"
 #include "rpc/interface.hpp"
 #include "wire/ndr.hpp"
 
@@ -71,6 +72,14 @@ template <auto Status, std::size_t Words = 0>
 
 [[nodiscard]] inline std::unexpected<std::uint32_t> bad_handle() {
   return std::unexpected(wire::rpc_fault::kContextMismatch);
+}
+
+/// For operations whose [out] parameter is a handle: a handle of another kind is an answer, one
+/// that was never given a fault. Spec    [MS-SAMR] 3.1.2.3 (HandleType), [C706] 5.1.6
+[[nodiscard]] inline CallResult other_kind_of_handle(const PipeContext& context,
+                                                     const wire::NdrContextHandle& handle) {
+  if (context.handles->find(handle) == nullptr) return bad_handle();
+  return reply(wire::NdrContextHandle{}, NtStatus::InvalidHandle);
 }
 
 }  // namespace flotilla::rpc

@@ -42,9 +42,18 @@ Dispatcher::Dispatcher(const Endpoint& endpoint, PipeContext context, ReplySink 
 
 Status Dispatcher::receive(ByteView data) {
   if (dead_) return fail(NtStatus::PipeDisconnected);
+  if (busy_ && pending_.size() + data.size() > kPendingBytesMax) {
+    dead_ = true;
+    return fail(NtStatus::InsufficientResources);
+  }
   pending_.insert(pending_.end(), data.begin(), data.end());
+  if (!busy_) take_pending();
+  return {};
+}
+
+void Dispatcher::take_pending() {
   std::size_t at = 0;
-  while (!dead_ && pending_.size() - at >= wire::kRpcHeaderSize) {
+  while (!dead_ && !busy_ && pending_.size() - at >= wire::kRpcHeaderSize) {
     const ByteView rest = ByteView(pending_).subspan(at);
     const auto header = RpcHeader::decode(rest);
     if (!header) {
@@ -66,10 +75,9 @@ Status Dispatcher::receive(ByteView data) {
   if (dead_) {
     pending_.clear();
     assembly_.reset();
-    return {};
+    return;
   }
   pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(at));
-  return {};
 }
 
 bool Dispatcher::on_pdu(const RpcHeader& header, ByteView pdu) {
@@ -215,21 +223,46 @@ void Dispatcher::carry_out(Assembly call) {
     return fault(call.call_id, call.context_id, wire::rpc_fault::kUnknownInterface);
   }
   const Interface& interface = *context->interface;
+  if (endpoint_.needs_accounts && context_.elsewhere) {
+    return carry_out_elsewhere(std::move(call), interface);
+  }
   if (!interface.wants_listing(call.opnum) || !context_.list || !context_.caller ||
       !is_administrator(*context_.caller)) {
-    return answer(call, interface);
+    return answer(call, interface.call(context_, call.opnum, call.stub));
   }
   context_.list(
       [this, alive = std::weak_ptr(alive_), &interface, call = std::move(call)](Listing listing) {
         if (alive.expired()) return;
         context_.listing = std::make_shared<const Listing>(std::move(listing));
-        answer(call, interface);
+        answer(call, interface.call(context_, call.opnum, call.stub));
         context_.listing.reset();
       });
 }
 
-void Dispatcher::answer(const Assembly& call, const Interface& interface) {
-  const CallResult result = interface.call(context_, call.opnum, call.stub);
+/// Names and ids may be a directory's, behind nsswitch or winbind: nobody else waits for them. The
+/// pipe's handles are the call's alone until it is answered.
+void Dispatcher::carry_out_elsewhere(Assembly call, const Interface& interface) {
+  struct Errand {
+    PipeContext context;
+    Assembly call;
+    CallResult result;
+  };
+  busy_ = true;
+  const auto errand = std::make_shared<Errand>(context_, std::move(call), Bytes{});
+  context_.elsewhere(
+      [errand, &interface] {
+        errand->result = interface.call(errand->context, errand->call.opnum, errand->call.stub);
+      },
+      [this, alive = std::weak_ptr(alive_), errand] {
+        if (alive.expired()) return;
+        busy_ = false;
+        if (dead_) return;
+        answer(errand->call, errand->result);
+        take_pending();
+      });
+}
+
+void Dispatcher::answer(const Assembly& call, const CallResult& result) {
   if (!result) return fault(call.call_id, call.context_id, result.error());
   Bytes pdus;
   wire::encode_rpc_response(call.call_id, call.context_id, *result, max_send_bytes_, pdus);

@@ -16,6 +16,8 @@ class Dispatcher final : public PipeServer {
   static constexpr std::uint16_t kFragmentBytesMin = 1432;  ///< [C706] MustRecvFragSize
   static constexpr std::size_t kRequestBytesMax = 1U << 20;
   static constexpr std::size_t kContextsMax = 64;
+  /// What may wait behind a call that is carried out elsewhere.
+  static constexpr std::size_t kPendingBytesMax = 2U << 20;
 
   Dispatcher(const Endpoint& endpoint, PipeContext context, ReplySink sink);
 
@@ -39,7 +41,9 @@ class Dispatcher final : public PipeServer {
   bool on_bind(const wire::RpcHeader& header, ByteView body, bool alter);
   bool on_request(const wire::RpcHeader& header, ByteView body);
   void carry_out(Assembly call);
-  void answer(const Assembly& call, const Interface& interface);
+  void carry_out_elsewhere(Assembly call, const Interface& interface);
+  void answer(const Assembly& call, const CallResult& result);
+  void take_pending();
   wire::RpcBindContextResult negotiate(const wire::RpcPresentationContext& proposal);
   void fault(std::uint32_t call_id, std::uint16_t context_id, std::uint32_t status);
   void refuse_bind(std::uint32_t call_id, std::uint16_t reason);
@@ -49,6 +53,7 @@ class Dispatcher final : public PipeServer {
   ReplySink sink_;
   bool bound_ = false;
   bool dead_ = false;
+  bool busy_ = false;  ///< a call is carried out elsewhere: what comes waits in `pending_`
   std::uint16_t max_send_bytes_ = kFragmentBytesMax;
   std::uint32_t assoc_group_id_ = 0;
   std::vector<Context> contexts_;

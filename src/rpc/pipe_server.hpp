@@ -49,6 +49,9 @@ struct PipeContext {
   ports::TokenPtr caller;
   /// Makes a listing and gives it back later on the pipe's thread; empty: there is none.
   std::function<void(std::move_only_function<void(Listing)>)> list;
+  /// Runs `work` where it may block, then `then` on the pipe's thread; empty: it may block here.
+  std::function<void(std::move_only_function<void()> work, std::move_only_function<void()> then)>
+      elsewhere;
   std::shared_ptr<const Listing> listing;  ///< the dispatcher's: of the call that is under way
   std::string peer_address;
   Bytes session_key;  ///< for forwarded pipes; may be empty

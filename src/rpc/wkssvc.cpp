@@ -48,6 +48,8 @@ struct WkstaInfo102 {
     v(s.logged_on_users);
   }
 };
+/// Levels of the union that are not served (502, 1010 and on) have a pointer too: null.
+constexpr std::uint32_t kOtherLevels = 502;
 struct WkstaInfo {
   std::uint32_t level = 100;
   std::optional<WkstaInfo100> level100;
@@ -58,6 +60,7 @@ struct WkstaInfo {
     if (s.level == 100) v(s.level100);
     if (s.level == 101) v(s.level101);
     if (s.level == 102) v(s.level102);
+    if (s.level >= kOtherLevels) v(std::optional<std::uint32_t>{});
   }
 };
 struct GetInfoIn {

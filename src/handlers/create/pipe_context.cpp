@@ -48,6 +48,12 @@ rpc::PipeContext pipe_context_of(Server& server, runtime::Executor& home) {
   context.config = &server.config();
   context.clock = &server.clock();
   context.accounts = server.identity().accounts();
+  context.elsewhere = [server = &server, home = &home](auto work, auto then) {
+    server->blocking().run([home, work = std::move(work), then = std::move(then)]() mutable {
+      work();
+      home->post(std::move(then));
+    });
+  };
   context.list = [server = &server, home = &home](auto done) {
     server->snapshot([server, home, done = std::move(done)](ServerSnapshot snapshot) mutable {
       home->post([server, snapshot = std::move(snapshot), done = std::move(done)]() mutable {

@@ -124,8 +124,10 @@ void OwnerMachine::emit_now(const FileKey& key, coherence::Outbox& effects) {
   for (const auto& it : effects.breaks) {
     // Nobody acknowledges the loss of read caching, so the answer to whoever caused it waits until
     // the holder's node has told it: neither may it get lost with this owner, nor come late.
+    // Of a lost node: until its clients are certainly served no more (end_lost).
     std::uint64_t token = 0;
-    if (!it.what.ack_required && log_.find(it.to) != nullptr) {
+    const bool counts = log_.find(it.to) != nullptr || going_.contains(it.to);
+    if (!it.what.ack_required && counts) {
       token = next_token_++;
       barriers_[key].tokens.emplace(token, Token{it.to});
     }

@@ -53,7 +53,7 @@ struct PolicyInformation {
   std::uint16_t level = 0;
   AuditEvents audit;
   DomainInfo domain;
-  std::uint16_t server_role = 3;  ///< primary
+  std::uint32_t server_role = 3;  ///< primary; 32 bits, as Samba and its tests have it
   DnsDomainInfo dns;
   static void ndr(auto& v, auto& s) {
     v(s.level);

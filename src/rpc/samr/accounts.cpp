@@ -228,7 +228,7 @@ template <class IsOne>
 CallResult open_account(const PipeContext& context, const OpenAccountIn& in, const Kind& kind,
                         IsOne is_one) {
   const HandleTarget* const domain = context.handles->find(in.handle, HandleKind::SamDomain);
-  if (!domain) return bad_handle();
+  if (!domain) return other_kind_of_handle(context, in.handle);
   const auto access = granted_access(context, in.desired_access, kind.read, kind.all);
   if (!access) return reply(NdrContextHandle{}, NtStatus::AccessDenied);
   const auto sid = domain->sid.with_rid(in.rid);

@@ -212,7 +212,9 @@ CallResult lookup_domain(const PipeContext& context, LookupDomainIn& in) {
 
 /// [MS-SAMR] 3.1.5.1.5 SamrOpenDomain
 CallResult open_domain(const PipeContext& context, OpenDomainIn& in) {
-  if (!context.handles->find(in.handle, HandleKind::SamServer)) return bad_handle();
+  if (!context.handles->find(in.handle, HandleKind::SamServer)) {
+    return other_kind_of_handle(context, in.handle);
+  }
   const auto access = granted_access(context, in.desired_access, kDomainRead, kDomainAll);
   if (!access) return reply(NdrContextHandle{}, NtStatus::AccessDenied);
   if (in.domain.sid != context.accounts->domain_sid() && in.domain.sid != kBuiltin) {
