@@ -21,9 +21,6 @@ void keep_name(Turn& turn, OpenId open);
 /// stay.
 void end_rename(Turn& turn, NodeId node, OpenId open);
 
-/// Takes FILE_DELETE_ON_CLOSE from an open. An unknown one is nothing.
-void keep_name(Turn& turn, OpenId open);
-
 /// After opens went: where the last one of a delete-pending file did, `node` is to remove the name
 /// and the answer says so. `open` is the last one.
 [[nodiscard]] Closed after_close(Turn& turn, NodeId node, OpenId open);

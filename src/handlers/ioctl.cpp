@@ -315,39 +315,6 @@ HandlerTask set_zero_data(Request& request, wire::IoctlRequest ioctl, FileOpen t
   co_return send(request, ioctl, {});
 }
 
-/// The client needs these ranges no more: their whole blocks are given back, and read as zeros.
-/// Spec    [MS-FSCC] 2.3.13 FSCTL_FILE_LEVEL_TRIM Request, 2.3.14
-HandlerTask level_trim(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
-  constexpr std::uint64_t kPage = 4096;
-  if (target.open->directory) co_return NtStatus::InvalidParameter;
-  if (!target.allows(wire::access::kWriteData)) co_return NtStatus::AccessDenied;
-  const auto asked = wire::decode<wire::FileLevelTrim>(ioctl.input);
-  if (!asked || asked->ranges.empty()) co_return NtStatus::InvalidParameter;
-  for (const wire::FileAllocatedRange& range : asked->ranges) {
-    if (range.file_offset > INT64_MAX || range.length > INT64_MAX - range.file_offset) {
-      co_return NtStatus::InvalidParameter;
-    }
-    const std::uint64_t from = (range.file_offset + kPage - 1) / kPage * kPage;
-    const std::uint64_t to = (range.file_offset + range.length) / kPage * kPage;
-    if (from >= to) continue;
-    auto ticket = co_await admit_change(request, target, from, to - from);
-    if (!ticket) co_return ticket.error();
-    auto call = [file = target.file, part = ports::DataRange{from, to - from}]() -> Status {
-      return file->zero(part, true);
-    };
-    const Status done =
-        co_await offload(request.server, request.executor(), false, std::move(call));
-    ticket->release();
-    if (!done) co_return done.error();
-    if (!still_open(*target.open)) co_return NtStatus::FileClosed;
-  }
-  Bytes output;
-  if (ioctl.max_output_response >= 4) {
-    ByteWriter(output).u32(static_cast<std::uint32_t>(asked->ranges.size()));
-  }
-  co_return send(request, ioctl, output);
-}
-
 /// [MS-FSA] 2.1.5.10.22 FSCTL_QUERY_ALLOCATED_RANGES
 HandlerTask allocated_ranges(Request& request, wire::IoctlRequest ioctl, FileOpen target) {
   constexpr std::size_t kEntryBytes = 16;
@@ -503,8 +470,6 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
       co_return co_await set_sparse(request, ioctl, *target);
     case fsctl::kSetZeroData:
       co_return co_await set_zero_data(request, ioctl, *target);
-    case fsctl::kFileLevelTrim:
-      co_return co_await level_trim(request, ioctl, *target);
     case fsctl::kQueryAllocatedRanges:
       co_return co_await allocated_ranges(request, ioctl, *target);
     case fsctl::kDuplicateExtentsToFile:

@@ -199,22 +199,6 @@ TEST_F(Data, ANegotiateThatWasChangedOnItsWayEndsTheConnection_3_3_5_15_12) {
   EXPECT_TRUE(old.disconnected());
 }
 
-TEST_F(Data, ATrimGivesWholePagesBackAndSaysHowManyRanges_MsFscc2_3_14) {
-  const FileId id = client.must_open({.name = u"trimmed"});
-  const std::string text(3 * 4096, 'x');
-  ASSERT_EQ(write(client, id, 0, text), NtStatus::Success);
-  wire::FileLevelTrim trim;
-  trim.ranges = {{1, 2 * 4096}, {0, 10}};
-  const Response done = ioctl(id, fsctl::kFileLevelTrim, wire::encoded(trim));
-  ASSERT_EQ(done.status(), NtStatus::Success);
-  const auto output = done.as<wire::IoctlResponse>().output;
-  EXPECT_TRUE(output.size() == 4 && output.front() == 2);
-  const std::string now = read(client, id, 0, 3 * 4096).text;
-  EXPECT_EQ(now, std::string(4096, 'x') + std::string(4096, '\0') + std::string(4096, 'x'));
-  EXPECT_EQ(ioctl(id, fsctl::kFileLevelTrim, wire::encoded(wire::FileLevelTrim{})).status(),
-            NtStatus::InvalidParameter);
-}
-
 TEST_F(Data, APipeAnswersRpcByTransceiveAndByWriteAndRead_3_3_5_15_10) {
   TestClient ipc(node, {.guid = 4});
   ipc.connect("alice", u"IPC$");

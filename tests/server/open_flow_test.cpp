@@ -149,24 +149,6 @@ TEST(Create, ADirectoryWithEntriesMayBeOpenedToBeDeletedAndStays) {
             NtStatus::ObjectNameNotFound);
 }
 
-TEST(Create, ADirectoryWithEntriesMayBeOpenedToBeDeletedAndStays) {
-  TestNode node;
-  TestClient one(node);
-  TestClient two(node, {.guid = 2});
-  one.connect();
-  two.connect("bob");
-  const FileId looking = two.must_open({.name = u"d", .options = o::kDirectoryFile});
-  one.close(one.must_open({.name = u"d\\inside"}));
-  constexpr std::uint32_t kDoomed = o::kDirectoryFile | o::kDeleteOnClose;
-  EXPECT_EQ(one.close(one.must_open({.name = u"d", .options = kDoomed})), NtStatus::Success);
-  one.close(one.must_open({.name = u"d\\inside", .options = o::kDeleteOnClose}));
-  EXPECT_EQ(one.close(one.must_open({.name = u"d", .options = kDoomed})), NtStatus::Success);
-  EXPECT_EQ(one.open({.name = u"d"}).status(), NtStatus::DeletePending);
-  two.close(looking);
-  EXPECT_EQ(one.open({.name = u"d", .disposition = CreateDisposition::Open}).status(),
-            NtStatus::ObjectNameNotFound);
-}
-
 TEST(Create, AReadOnlyShareRefusesWriters) {
   TestNode node;
   TestClient client(node);

@@ -171,9 +171,10 @@ Status check_create(const wire::CreateRequest& body) {
       wire::access::kFileAllAccess | wire::access::kAccessSystemSecurity |
       wire::access::kMaximumAllowed | wire::access::kGenericAll | wire::access::kGenericRead |
       wire::access::kGenericWrite | wire::access::kGenericExecute;
-  // SYNCHRONIZE alone opens what is there for its attributes, but makes and changes nothing, and
-  // does not offer to, as on Windows since version 8.
-  const bool opens = body.create_disposition == wire::CreateDisposition::Open;
+  // SYNCHRONIZE alone opens what is there for its attributes, but makes (find_or_make looks) and
+  // changes nothing.
+  const bool opens = body.create_disposition == wire::CreateDisposition::Open ||
+                     body.create_disposition == wire::CreateDisposition::OpenIf;
   const std::uint32_t asked =
       opens ? body.desired_access : body.desired_access & ~wire::access::kSynchronize;
   if (asked == 0 || (body.desired_access & ~kDefined) != 0) return fail(NtStatus::AccessDenied);

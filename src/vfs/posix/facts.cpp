@@ -130,13 +130,6 @@ bool set_change_time_holds(const struct statx& st, NtTime changed_at) noexcept {
   return now + kSlackTicks >= changed_at.ticks && now <= changed_at.ticks + kSlackTicks;
 }
 
-bool set_change_time_holds(const struct statx& st, NtTime changed_at) noexcept {
-  // To store it changes the file system's own time to one that is known only afterwards.
-  constexpr std::uint64_t kSlackTicks = 10 * 10000;
-  const std::uint64_t now = time_of(st.stx_ctime).ticks;
-  return now + kSlackTicks >= changed_at.ticks && now <= changed_at.ticks + kSlackTicks;
-}
-
 Status stat_of(int fd, const char* name, struct statx& st) noexcept {
   const int flags = *name == '\0' ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
   if (::statx(fd, name, flags | AT_NO_AUTOMOUNT, STATX_BASIC_STATS | STATX_BTIME, &st) != 0) {
