@@ -127,8 +127,6 @@ TEST(Create, ParametersOutOfRange_3_3_5_9) {
             NtStatus::PrivilegeNotHeld);
   EXPECT_EQ(client.open({.name = u"f", .access = 1, .options = o::kDeleteOnClose}).status(),
             NtStatus::AccessDenied);
-  EXPECT_EQ(client.open({.name = u"f", .access = a::kSynchronize}).status(),
-            NtStatus::AccessDenied);
 }
 
 TEST(Create, ADirectoryWithEntriesMayBeOpenedToBeDeletedAndStays) {
