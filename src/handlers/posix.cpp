@@ -9,8 +9,9 @@ namespace {
 
 constexpr std::uint32_t kModeBits = 07777;
 /// What kind of file it is, above the mode's bits (smb3_posix_extensions).
+/// Deviation: of links only. FILE_ATTRIBUTE_DIRECTORY tells directories apart, and Linux 6.1 takes
+/// their type for bits of its own mode: it would not mount the share.
 constexpr unsigned kTypeShift = 12;
-constexpr std::uint32_t kTypeDirectory = 1;
 constexpr std::uint32_t kTypeLink = 2;
 constexpr wire::Sid kModeSids{5, {88, 3}};
 
@@ -38,8 +39,6 @@ wire::PosixFacts posix_facts_of(const ports::FileFacts& facts) {
   out.mode = facts.mode & kModeBits;
   if (is_link(facts.type, facts.reparse_tag)) {
     out.mode = 0777 | (kTypeLink << kTypeShift);
-  } else if (facts.type == ports::FileType::Directory) {
-    out.mode |= kTypeDirectory << kTypeShift;
   }
   out.owner = wire::well_known::unix_user(facts.uid);
   out.group = wire::well_known::unix_group(facts.gid);
