@@ -81,7 +81,7 @@ void visit(A& a, FileState& v) {
   a.list(v.waiters, 1, [&](Waiter& waiter) { visit(a, waiter); });
   a.list(v.held, 1, [&](HeldReply& reply) { visit(a, reply); });
   visit_map(a, v.nodes);
-  all(a, v.version, v.delete_pending, v.unlinking, v.unlink_node, v.unlink_open);
+  all(a, v.version, v.cachers_version, v.delete_pending, v.unlinking, v.unlink_node, v.unlink_open);
   all(a, v.renaming, v.renaming_node);
 }
 

@@ -91,10 +91,29 @@ void send(Turn& turn, HeldReply& reply) {
   knowledge.known = knowledge.sent = file.version;
 }
 
+/// Writers' nodes that do not know yet that the answered open caches reads. While it was held its
+/// lease may have lost that right, and got it again by another of its opens.
+std::vector<Awaited> unaware_of(const FileState& file, const HeldReply& reply) {
+  const auto open = file.opens.find(reply.open);
+  if (open == file.opens.end() || !open->second.cached) return {};
+  const auto cache = file.caches.find(open->second.cache);
+  if (cache == file.caches.end() || (cache->second.rights & kCacheRead) == 0) return {};
+  std::vector<Awaited> missing;
+  for (const NodeId node : nodes_with_opens(file, true)) {
+    const auto knowledge = file.nodes.find(node);
+    if (knowledge == file.nodes.end()) continue;
+    const std::uint64_t version = std::min(knowledge->second.sent, file.cachers_version);
+    if (knowledge->second.known < version) missing.push_back({node, version});
+  }
+  return missing;
+}
+
 /// Sends what waits for nobody any more, in order.
 void release(Turn& turn) {
   for (std::size_t i = 0; i < turn.file.held.size();) {
-    if (!turn.file.held[i].missing.empty()) {
+    HeldReply& next = turn.file.held[i];
+    if (next.missing.empty()) next.missing = unaware_of(turn.file, next);
+    if (!next.missing.empty()) {
       ++i;
       continue;
     }
@@ -133,6 +152,7 @@ void settle(Turn& turn) {
   FileState& file = turn.file;
   if (turn.locks_changed || turn.cachers_changed || !turn.fenced.empty()) {
     file.version = ++turn.version_counter;
+    if (turn.cachers_changed) file.cachers_version = file.version;
     std::vector<NodeId> told = nodes_with_opens(file, !turn.locks_changed);
     for (const NodeId node : turn.fenced) {
       add(told, node);

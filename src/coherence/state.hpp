@@ -133,7 +133,8 @@ struct FileState {
   std::vector<Waiter> waiters;  ///< first come, first looked at
   std::vector<HeldReply> held;
   std::map<NodeId, NodeKnowledge> nodes;
-  std::uint64_t version = 0;  ///< of the restrictions
+  std::uint64_t version = 0;          ///< of the restrictions
+  std::uint64_t cachers_version = 0;  ///< at which who caches reads has changed last
   bool delete_pending = false;
   bool unlinking = false;  ///< the name is being removed by `unlink_node` for `unlink_open`
   NodeId unlink_node;
