@@ -27,14 +27,12 @@ Asker asker_of(const session::Session& session, const Share& share) {
           is_privileged(session, share)};
 }
 
-/// [MS-FSCC] 2.4.40: no limit is -1; a limit of nothing at all cannot be told from none here.
+/// [MS-FSCC] 2.4.40: no limit is -1. Samba's clients mean the same by 0, and to the kernel it is.
 std::uint64_t limit_shown(std::uint64_t bytes) noexcept {
   return bytes == 0 ? wire::FileQuotaEntry::kNoLimit : bytes;
 }
 std::uint64_t limit_meant(std::uint64_t shown) noexcept {
-  constexpr std::uint64_t kSmallest = 1024;  // the kernel's 0 is "no limit"
-  if (shown > static_cast<std::uint64_t>(INT64_MAX)) return 0;
-  return std::max(shown, kSmallest);
+  return shown > static_cast<std::uint64_t>(INT64_MAX) ? 0 : shown;
 }
 
 wire::FileQuotaEntry entry_of(const ports::UserQuota& quota, const wire::Sid& sid) {
