@@ -1,6 +1,7 @@
 #include "handlers/posix.hpp"
 
 #include "handlers/channel.hpp"
+#include "handlers/open_state.hpp"
 #include "wire/utf16.hpp"
 
 namespace flotilla::handlers {
@@ -30,7 +31,17 @@ bool is_link(ports::FileType type, std::uint32_t tag) noexcept {
 
 }  // namespace
 
-bool speaks_posix(const Request& request) { return request.channel->facts().posix; }
+bool speaks_posix(const Request& request) {
+  return request.session && request.session->credentials &&
+         static_cast<const SessionCredentials&>(*request.session->credentials).kernel.posix_names;
+}
+
+void learn_posix(Request& request) {
+  auto& credentials = static_cast<SessionCredentials&>(*request.session->credentials);
+  if (credentials.kernel.posix_names) return;
+  credentials.kernel.posix_names = true;
+  credentials.forced.clear();
+}
 
 wire::PosixFacts posix_facts_of(const ports::FileFacts& facts) {
   wire::PosixFacts out;

@@ -13,8 +13,11 @@
 
 namespace flotilla::handlers {
 
-/// Whether the request's connection has agreed on them.
+/// Whether the session's client uses them: the Linux kernel's client agrees on them for every
+/// connection, and means it only where a share is mounted so.
 [[nodiscard]] bool speaks_posix(const Request& request);
+/// A CREATE came with their context: from now on the session's names mean what they say.
+void learn_posix(Request& request);
 
 [[nodiscard]] wire::PosixFacts posix_facts_of(const ports::FileFacts& facts);
 

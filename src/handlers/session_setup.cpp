@@ -8,6 +8,7 @@
 #include "handlers/channel.hpp"
 #include "handlers/open_state.hpp"
 #include "handlers/pool_lookup.hpp"
+#include "handlers/posix.hpp"
 #include "handlers/request.hpp"
 #include "handlers/session_channels.hpp"
 #include "handlers/session_table.hpp"
@@ -182,7 +183,7 @@ std::uint16_t admit(Request& request, ChannelSession& entry, const ports::AuthSt
   auto credentials = std::make_unique<SessionCredentials>();
   credentials->token = step.token;
   credentials->kernel = {token.uid, token.gid, token.groups, token.use_share_owner,
-                         request.channel->facts().posix};
+                         speaks_posix(request)};
   session.credentials = std::move(credentials);
   if (fresh) {
     session.guest = token.guest;

@@ -193,6 +193,10 @@ class Posix(unittest.TestCase):
         with flotilla.Server() as server:
             raw = self.client(server)
             os.symlink("/etc/passwd", os.path.join(server.share, "out"))
+            self.assertEqual(raw.open("out")[0], smb.ACCESS_DENIED)  # agreed on, but not used yet
+            first = self.make(raw, "first", 0o600).body[64:80]  # a mount's own first CREATE has the context too
+            self.assertEqual(raw.status(smb.CLOSE, smb.close_body(first)), smb.SUCCESS)
+            os.unlink(os.path.join(server.share, "first"))
             # A link of the disk's is shown, not followed, wherever it leads.
             self.assertEqual(raw.open("out")[0], 0x8000002D)
             self.assertEqual(raw.open("out/x")[0], 0x8000002D)

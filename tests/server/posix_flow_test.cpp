@@ -15,6 +15,13 @@ class Posix : public ::testing::Test {
   Posix() : windows(node), linux(node, {.guid = 2, .posix = true}) {
     windows.connect();
     linux.connect();
+    // What a mount opens first comes with the context, and says that it means it.
+    const Bytes tag(wire::create_tag::kPosix.begin(), wire::create_tag::kPosix.end());
+    const Bytes mode = {0xED, 0x01, 0, 0};
+    OpenArgs root;
+    root.disposition = CreateDisposition::Open;
+    root.contexts = {{tag, mode}};
+    linux.close(linux.must_open(root));
   }
   NtStatus status(std::u16string name) {
     return windows.open({.name = std::move(name), .disposition = CreateDisposition::Open}).status();

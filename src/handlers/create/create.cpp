@@ -520,6 +520,7 @@ HandlerTask handle_create(Request& request) {
   Making making;
   auto asks = read_create_contexts(*body, request.channel->facts(), server.config().leases);
   if (!asks) co_return asks.error();
+  if (asks->posix_mode) learn_posix(request);
   auto name = parse_name(request, body->name);
   if (!name && !reconnects) {
     co_return names_quota_index(body->name) ? open_quota_index(request, *body) : name.error();
