@@ -93,7 +93,18 @@ class Smbd:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        self.end_helpers()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    def end_helpers(self):
+        """samba-dcerpcd and its children, which smbd starts on demand, outlive it: known by this server's smb.conf."""
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open("/proc/%s/cmdline" % pid, "rb") as f:
+                    if self.dir.encode() in f.read():
+                        os.kill(int(pid), signal.SIGKILL)
+            except (FileNotFoundError, ProcessLookupError):
+                pass
 
 
 DCERPCD = "/usr/libexec/samba/samba-dcerpcd"
