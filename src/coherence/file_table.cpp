@@ -5,6 +5,7 @@
 #include <set>
 #include <type_traits>
 
+#include "base/digest.hpp"
 #include "coherence/caching.hpp"
 #include "coherence/codec.hpp"
 #include "coherence/deletion.hpp"
@@ -66,15 +67,6 @@ struct FileTable::Impl {
 };
 
 namespace {
-
-/// `bytes` is padded with zeros in place.
-std::uint64_t digest_of(Bytes& bytes, std::uint64_t digest = 0) {
-  bytes.resize((bytes.size() + 7) / 8 * 8);
-  for (std::size_t at = 0; at < bytes.size(); at += 8) {
-    digest = mix64(digest + 0x9E3779B97F4A7C15ULL + load_le<std::uint64_t>(bytes.data() + at));
-  }
-  return digest;
-}
 
 std::vector<LeaseName> leases_of(const FileState& state) {
   std::vector<LeaseName> names;

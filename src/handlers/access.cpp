@@ -1,7 +1,5 @@
 #include "handlers/access.hpp"
 
-#include <algorithm>
-
 #include "handlers/open_state.hpp"
 #include "handlers/security_view.hpp"
 #include "wire/smb2_constants.hpp"
@@ -67,9 +65,7 @@ Result<std::optional<wire::SecurityDescriptor>> stored_of(ports::BackendFile& fi
 
 bool is_privileged(const session::Session& session, const Share& share) {
   const auto& credentials = static_cast<const SessionCredentials&>(*session.credentials);
-  const auto& groups = credentials.token->group_sids;
-  return !share.forced_user &&
-         std::ranges::find(groups, wire::well_known::kAdministrators) != groups.end();
+  return !share.forced_user && is_administrator(*credentials.token);
 }
 
 Requester requester_of(Server& server, const session::Session& session, const Share& share) {

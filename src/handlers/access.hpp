@@ -81,7 +81,7 @@ struct Requester {
 ///         PrivilegeNotHeld  ACCESS_SYSTEM_SECURITY for one who is not privileged
 [[nodiscard]] Result<coherence::AccessMask> grant_access(coherence::AccessMask desired,
                                                          coherence::AccessMask maximal,
-                                                         bool privileged = false) noexcept;
+                                                         bool privileged) noexcept;
 
 /// The directory that holds `path`; "" for names in the root.
 [[nodiscard]] std::string_view parent_of(std::string_view path) noexcept;

@@ -36,15 +36,10 @@ namespace {
 
 namespace fsctl = wire::fsctl;
 
-NtStatus send(Request& request, const wire::IoctlRequest& ioctl, ByteView output,
-              NtStatus status = NtStatus::Success) {
-  return send_ioctl(request, ioctl, output, status);
-}
-
 /// The whole answer or none of it.
 NtStatus send_whole(Request& request, const wire::IoctlRequest& ioctl, ByteView output) {
   if (output.size() > ioctl.max_output_response) return NtStatus::BufferTooSmall;
-  return send(request, ioctl, output);
+  return send_ioctl(request, ioctl, output);
 }
 
 /// [MS-SMB2] 3.3.5.15.12 Handling a Validate Negotiate Info Request. A mismatch means that somebody
@@ -73,7 +68,7 @@ NtStatus validate_negotiate(Request& request, const wire::IoctlRequest& ioctl) {
   answer.guid = request.server.config().guid;
   answer.security_mode = facts.server_security_mode;
   answer.dialect = static_cast<wire::Dialect>(facts.dialect);
-  return send(request, ioctl, wire::encoded(answer));
+  return send_ioctl(request, ioctl, wire::encoded(answer));
 }
 
 /// [MS-SMB2] 3.3.5.15.11 Handling a Query Network Interface Request
@@ -102,7 +97,7 @@ NtStatus pipe_wait(Request& request, const wire::IoctlRequest& ioctl) {
   if (!wait) return NtStatus::InvalidParameter;
   const auto name = wire::utf8_of(wait->name);
   if (!name || !rpc::pipe_exists(*name)) return NtStatus::ObjectNameNotFound;
-  return send(request, ioctl, {});
+  return send_ioctl(request, ioctl, {});
 }
 
 /// [MS-SMB2] 3.3.5.15.2 Handling a DFS Referral Information Request
@@ -116,7 +111,7 @@ NtStatus dfs_referral(Request& request, const wire::IoctlRequest& ioctl) {
   wire::encode_dfs_referral(*referral, std::min<std::uint16_t>(asked->max_referral_level, 4),
                             output);
   if (output.size() > ioctl.max_output_response) return NtStatus::BufferOverflow;
-  return send(request, ioctl, output);
+  return send_ioctl(request, ioctl, output);
 }
 
 /// Control codes that name no file ([MS-SMB2] 3.3.5.15).
@@ -156,7 +151,7 @@ NtStatus pipe_peek(Request& request, const wire::IoctlRequest& ioctl, const Pipe
   out.u32(static_cast<std::uint32_t>(pipe.first_message_bytes()));
   out.bytes(data);
   const bool more = pipe.first_message_bytes() > data.size();
-  return send(request, ioctl, output, more ? NtStatus::BufferOverflow : NtStatus::Success);
+  return send_ioctl(request, ioctl, output, more ? NtStatus::BufferOverflow : NtStatus::Success);
 }
 
 /// [MS-SMB2] 3.3.5.15.10 Handling a Pipe Transceive Request
@@ -176,8 +171,8 @@ HandlerTask pipe_transceive(Request& request, wire::IoctlRequest ioctl,
     piece = state_of(*open).pipe->read(ioctl.max_output_response);
   }
   if (!piece) co_return piece.error();
-  co_return send(request, ioctl, piece->data,
-                 piece->more ? NtStatus::BufferOverflow : NtStatus::Success);
+  co_return send_ioctl(request, ioctl, piece->data,
+                       piece->more ? NtStatus::BufferOverflow : NtStatus::Success);
 }
 
 HandlerTask on_pipe(Request& request, wire::IoctlRequest ioctl,
@@ -204,7 +199,7 @@ HandlerTask copychunk(Request& request, wire::IoctlRequest ioctl,
                                                       ioctl.ctl_code == fsctl::kSrvCopychunkWrite);
   if (!result.reply) co_return result.status;
   // With an error too: the client learns how far the copy came.
-  co_return send(request, ioctl, wire::encoded(*result.reply), result.status);
+  co_return send_ioctl(request, ioctl, wire::encoded(*result.reply), result.status);
 }
 
 /// [MS-SMB2] 3.3.5.15.5 Handling a Source File Key Request
@@ -254,7 +249,7 @@ HandlerTask set_compression(Request& request, wire::IoctlRequest ioctl, FileOpen
       co_await offload(request.server, request.executor(), target.local, std::move(call));
   // Where nothing can be compressed, nothing is.
   if (!done && (compressed || done.error() != NtStatus::NotSupported)) co_return done.error();
-  co_return send(request, ioctl, {});
+  co_return send_ioctl(request, ioctl, {});
 }
 
 /// [MS-FSA] 2.1.5.10.6 FSCTL_GET_COMPRESSION
@@ -286,7 +281,7 @@ HandlerTask set_sparse(Request& request, wire::IoctlRequest ioctl, FileOpen targ
   if (!done) co_return done.error();
   report_change(request, *target.open, wire::notify_filter::kAttributes);
   if (listings_cached(request.server)) co_await tell_parent_of(request, target.open);
-  co_return send(request, ioctl, {});
+  co_return send_ioctl(request, ioctl, {});
 }
 
 /// [MS-FSA] 2.1.5.10.40 FSCTL_SET_ZERO_DATA
@@ -312,7 +307,7 @@ HandlerTask set_zero_data(Request& request, wire::IoctlRequest ioctl, FileOpen t
   if (still_open(*target.open)) show_write_time(target);
   report_change(request, *target.open, wire::notify_filter::kLastWrite);
   if (listings_cached(request.server)) co_await tell_parent_of(request, target.open);
-  co_return send(request, ioctl, {});
+  co_return send_ioctl(request, ioctl, {});
 }
 
 /// [MS-FSA] 2.1.5.10.22 FSCTL_QUERY_ALLOCATED_RANGES
@@ -349,12 +344,12 @@ HandlerTask allocated_ranges(Request& request, wire::IoctlRequest ioctl, FileOpe
   ByteWriter out(output);
   for (const ports::DataRange& range : *ranges) {
     if (output.size() + kEntryBytes > ioctl.max_output_response) {
-      co_return send(request, ioctl, output, NtStatus::BufferOverflow);
+      co_return send_ioctl(request, ioctl, output, NtStatus::BufferOverflow);
     }
     out.u64(range.offset);
     out.u64(range.length);
   }
-  co_return send(request, ioctl, output);
+  co_return send_ioctl(request, ioctl, output);
 }
 
 /// [MS-FSA] 2.1.5.10.4 FSCTL_DUPLICATE_EXTENTS_TO_FILE
@@ -413,7 +408,7 @@ HandlerTask duplicate_extents(Request& request, wire::IoctlRequest ioctl, FileOp
   if (!done) co_return done.error();
   report_change(request, *target.open, wire::notify_filter::kLastWrite);
   if (listings_cached(request.server)) co_await tell_parent_of(request, target.open);
-  co_return send(request, ioctl, {});
+  co_return send_ioctl(request, ioctl, {});
 }
 
 /// [MS-SMB2] 3.3.5.15.9 Handling a Resiliency Request
@@ -438,7 +433,7 @@ HandlerTask request_resiliency(Request& request, wire::IoctlRequest ioctl, FileO
     durable.resilient = true;
     durable.timeout = timeout;
   }
-  co_return send(request, ioctl, {});
+  co_return send_ioctl(request, ioctl, {});
 }
 
 HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
@@ -456,7 +451,7 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
     case fsctl::kGetReparsePoint: {
       const auto buffer = co_await get_reparse_point(request, *target, ioctl.max_output_response);
       if (!buffer) co_return buffer.error();
-      co_return send(request, ioctl, *buffer);
+      co_return send_ioctl(request, ioctl, *buffer);
     }
     case fsctl::kSetReparsePoint:
     case fsctl::kDeleteReparsePoint: {
@@ -464,7 +459,7 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
       const NtStatus done = sets ? co_await set_reparse_point(request, *target, ioctl.input)
                                  : co_await delete_reparse_point(request, *target, ioctl.input);
       if (is_error(done)) co_return done;
-      co_return send(request, ioctl, {});
+      co_return send_ioctl(request, ioctl, {});
     }
     case fsctl::kSetSparse:
       co_return co_await set_sparse(request, ioctl, *target);
@@ -489,7 +484,7 @@ HandlerTask on_file(Request& request, wire::IoctlRequest ioctl,
     case fsctl::kQueryFileRegions:
       co_return co_await query_file_regions(request, ioctl, *target);
     case fsctl::kIsPathnameValid:
-      co_return send(request, ioctl, {});
+      co_return send_ioctl(request, ioctl, {});
     case fsctl::kGetCompression:
       co_return co_await get_compression(request, ioctl, *target);
     case fsctl::kSetCompression:

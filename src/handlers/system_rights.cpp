@@ -1,6 +1,7 @@
 #include "handlers/system_rights.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "wire/smb2_constants.hpp"
 
@@ -30,16 +31,18 @@ std::uint8_t bits_of(coherence::AccessMask mask, Kind kind) {
   return bits;
 }
 
+constexpr std::array kOthers{known::kEveryone, known::kAuthenticatedUsers, known::kNetwork,
+                             known::kUsers};
+
 SidSet together_with_others(std::initializer_list<wire::Sid> sids) {
   SidSet out{sids};
-  for (const wire::Sid& sid :
-       {known::kEveryone, known::kAuthenticatedUsers, known::kNetwork, known::kUsers}) {
-    out.sids.push_back(sid);
-  }
+  out.sids.insert(out.sids.end(), kOthers.begin(), kOthers.end());
   return out;
 }
 
-bool stands_for_others(const wire::Sid& sid) { return together_with_others({}).holds(sid); }
+bool stands_for_others(const wire::Sid& sid) {
+  return std::ranges::find(kOthers, sid) != kOthers.end();
+}
 
 /// What one that is `sid` and nothing else may do, but for what an owner may by being it.
 std::uint8_t bits_for(const wire::SecurityDescriptor& descriptor, const wire::Sid& sid, Kind kind) {

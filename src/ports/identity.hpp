@@ -2,6 +2,7 @@
 // Must not know SMB messages beyond the security buffers they carry.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -34,6 +35,12 @@ struct Token {
 };
 
 using TokenPtr = std::shared_ptr<const Token>;
+
+/// A member of BUILTIN\Administrators.
+[[nodiscard]] inline bool is_administrator(const Token& token) {
+  return std::ranges::find(token.group_sids, wire::well_known::kAdministrators) !=
+         token.group_sids.end();
+}
 
 /// What one security buffer led to.
 struct AuthStep {

@@ -10,10 +10,6 @@
 
 namespace flotilla::rpc {
 
-[[nodiscard]] inline bool is_administrator(const ports::Token& token) {
-  return std::ranges::find(token.group_sids, wire::well_known::kAdministrators) !=
-         token.group_sids.end();
-}
 /// Guests and anonymous callers are told nothing about others.
 [[nodiscard]] inline bool is_known_user(const PipeContext& context) {
   return context.caller && !context.caller->anonymous && !context.caller->guest;

@@ -2,19 +2,12 @@
 
 #include <vector>
 
+#include "base/digest.hpp"
 #include "coherence/codec.hpp"
 #include "coherence/state.hpp"
 
 namespace flotilla::pool {
 namespace {
-
-std::uint64_t hash_of_bytes(ByteView bytes, std::uint64_t seed) {
-  std::uint64_t hash = mix64(seed + bytes.size());
-  ByteReader reader(bytes);
-  while (reader.remaining() >= 8) hash = mix64(hash + reader.u64());
-  while (reader.remaining() > 0) hash = mix64(hash + reader.u8() + 1);
-  return hash;
-}
 
 std::uint64_t hash_of_open(const FileKey& key, OpenId open, NodeId node,
                            coherence::AccessMask access, coherence::ShareAccess share) {
@@ -37,7 +30,8 @@ void add_decided(StateDigests& digests, const coherence::FileTable& table,
   for (const FileKey& key : keys) {
     const coherence::FileState* const file = table.inspect(key);
     if (file == nullptr || file->empty()) continue;
-    digests.state += hash_of_bytes(table.encode_file(key), hash_of(key));
+    const Bytes bytes = table.encode_file(key);
+    digests.state += digest_of(bytes, mix64(hash_of(key) + bytes.size()));
     const auto counts = [&](OpenId id) {
       const auto at = file->opens.find(id);
       return at != file->opens.end() && at->second.answered && at->second.node.raw() != 0;
@@ -63,7 +57,7 @@ void add_held(StateDigests& digests, const FileKey& key, const HeldFile& file, N
 void add_copy(StateDigests& digests, const FileKey& key, const coherence::KeptFile& copy) {
   Bytes bytes;
   coherence::encode(copy, bytes);
-  digests.state += hash_of_bytes(bytes, ~hash_of(key));
+  digests.state += digest_of(bytes, mix64(~hash_of(key) + bytes.size()));
 }
 
 }  // namespace flotilla::pool

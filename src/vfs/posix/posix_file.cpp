@@ -393,13 +393,13 @@ Result<std::vector<ports::ExtendedAttribute>> PosixFile::eas() {
   }
   std::string_view rest(names.data(), static_cast<std::size_t>(size));
   while (!rest.empty()) {
-    const std::string_view name = rest.substr(0, rest.find('\0'));
+    const std::string name(rest.substr(0, rest.find('\0')));
     rest.remove_prefix(name.size() + 1);
     if (!name.starts_with("user.") || private_xattr(name)) continue;
     ports::ExtendedAttribute ea;
     ea.name = name.substr(5);
     ea.value.resize(65536);
-    const ssize_t got = ::getxattr(path.c_str(), name.data(), ea.value.data(), ea.value.size());
+    const ssize_t got = ::getxattr(path.c_str(), name.c_str(), ea.value.data(), ea.value.size());
     if (got <= 0) continue;  // gone meanwhile, or empty: Windows has no empty EA
     ea.value.resize(static_cast<std::size_t>(got));
     out.push_back(std::move(ea));

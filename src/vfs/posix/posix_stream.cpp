@@ -290,11 +290,11 @@ Result<std::vector<ports::StreamFacts>> list_streams(int fd) {
   }
   std::string_view rest(names.data(), static_cast<std::size_t>(size));
   while (!rest.empty()) {
-    const std::string_view xattr = rest.substr(0, rest.find('\0'));
+    const std::string xattr(rest.substr(0, rest.find('\0')));
     rest.remove_prefix(xattr.size() + 1);
     const auto name = stream_of(xattr);
     if (!name) continue;
-    const ssize_t value = ::getxattr(path.c_str(), xattr.data(), nullptr, 0);
+    const ssize_t value = ::getxattr(path.c_str(), xattr.c_str(), nullptr, 0);
     if (value < 0) continue;
     const auto bytes = static_cast<std::uint64_t>(value > 0 ? value - 1 : 0);
     out.push_back({std::string(*name), bytes, allocation_of(bytes)});
