@@ -183,7 +183,7 @@ struct ChildChanged {
 };
 
 /// Asks whether a file may get a new name in this directory: not while somebody has the directory
-/// open for DELETE.
+/// open for DELETE, or without sharing writes.
 /// Answer  Success, also where nobody has it open; SharingViolation
 /// Spec    [MS-FSA] 2.1.5.15.11 FileRenameInformation (the target's directory)
 struct ProbeNames {

@@ -1,9 +1,8 @@
 #include "coherence/deletion.hpp"
 
-#include <algorithm>
-
 #include "coherence/caching.hpp"
 #include "coherence/path_names.hpp"
+#include "coherence/share.hpp"
 
 namespace flotilla::coherence {
 namespace {
@@ -87,9 +86,9 @@ void end_rename(Turn& turn, NodeId node, OpenId open) {
 }
 
 NtStatus may_take_names(const FileState& directory) {
-  const bool held = std::any_of(directory.opens.begin(), directory.opens.end(),
-                                [](const auto& at) { return (at.second.access & kDelete) != 0; });
-  return held ? NtStatus::SharingViolation : NtStatus::Success;
+  return share_conflict(directory.shares, kWriteData, kShareRead | kShareWrite)
+             ? NtStatus::SharingViolation
+             : NtStatus::Success;
 }
 
 void keep_name(Turn& turn, OpenId open) {

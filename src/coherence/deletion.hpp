@@ -26,7 +26,8 @@ void end_rename(Turn& turn, NodeId node, OpenId open);
 [[nodiscard]] Closed after_close(Turn& turn, NodeId node, OpenId open);
 void unlinked(Turn& turn, OpenId open);
 
-/// SharingViolation where somebody has the directory open for DELETE.
+/// SharingViolation where somebody has the directory open for DELETE, or without sharing writes: a
+/// rename opens its target's directory to add a name, and shares reads and writes.
 [[nodiscard]] NtStatus may_take_names(const FileState& directory);
 
 }  // namespace flotilla::coherence
