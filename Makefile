@@ -31,6 +31,7 @@ bench: deps-bench
 	build/release/coherence_bench --benchmark_min_time=0.3
 	build/release/pool_engine_bench --benchmark_min_time=0.3
 	bench/pool
+	bench/recovery
 	bench/compare.py --bytes 268435456 --files 2000 --rounds 3
 
 # Runs SEEDS seeds of the simulator from FIRST on, on all cores.

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "wire/utf16.hpp"
 
 namespace flotilla::load {
@@ -35,7 +37,42 @@ NtStatus all_of(Client& client, std::size_t count, const Ask& ask) {
   return failed;
 }
 
+std::u16string held_name(std::size_t file) {
+  return *wire::utf16_of(fmt::format("bench-hold-{}", file));
+}
+
 }  // namespace
+
+std::string make_held_files(Client& client, std::size_t files) {
+  for (std::size_t n = 0; n < files; ++n) {
+    const auto id = client.open(held_name(n));
+    if (!id) return fmt::format("making a file: {}", name_of(id.error()));
+    wire::CloseRequest request;
+    request.file_id = *id;
+    (void)client.call(wire::Command::Close, request);
+  }
+  return {};
+}
+
+std::expected<std::vector<FileId>, std::string> open_held(Client& client, std::size_t files,
+                                                          std::size_t first, std::size_t count) {
+  std::vector<FileId> ids(count);
+  wire::CreateRequest create = open_request({});
+  create.create_disposition = wire::CreateDisposition::OpenIf;
+  const NtStatus status = all_of(client, count, [&](std::size_t i, const Client::Done& done) {
+    create.name = held_name((first + i) % files);
+    client.send(wire::Command::Create, create, [&ids, i, done](const Answer& answer) {
+      const auto response = wire::decode<wire::CreateResponse>(answer.message);
+      if (response) ids[i] = response->file_id;
+      done(answer);
+    });
+  });
+  if (status != NtStatus::Success) {
+    const auto got = std::ranges::count_if(ids, [](const FileId& id) { return id != FileId{}; });
+    return std::unexpected(fmt::format("CREATE after {}: {}", got, name_of(status)));
+  }
+  return ids;
+}
 
 std::expected<Held, std::string> hold(Clients& clients, const Plan& plan, std::size_t count,
                                       std::size_t locks,
@@ -46,31 +83,15 @@ std::expected<Held, std::string> hold(Clients& clients, const Plan& plan, std::s
   const std::size_t locks_each = locks / clients.size();
   held.opens = each * clients.size();
   held.locks = locks_each * clients.size();
-  wire::CreateRequest create = open_request({});
-  create.create_disposition = wire::CreateDisposition::OpenIf;
-  std::vector<std::u16string> names;
-  for (std::size_t n = 0; n < plan.files; ++n) {
-    names.push_back(*wire::utf16_of(fmt::format("bench-hold-{}", n)));
-    const auto id = clients.front()->open(names.back());
-    if (!id) return std::unexpected("a file is not to be made");
-    wire::CloseRequest request;
-    request.file_id = *id;
-    (void)clients.front()->call(wire::Command::Close, request);
+  if (const std::string error = make_held_files(*clients.front(), plan.files); !error.empty()) {
+    return std::unexpected(error);
   }
   const double before = resident_bytes();
   Clock::time_point begin = Clock::now();
   for (std::size_t c = 0; c < clients.size(); ++c) {
-    ids[c].resize(each);
-    const NtStatus status = all_of(*clients[c], each, [&](std::size_t i, const Client::Done& done) {
-      create.name = names[i % names.size()];
-      clients[c]->send(wire::Command::Create, create, [&, c, i, done](const Answer& answer) {
-        const auto response = wire::decode<wire::CreateResponse>(answer.message);
-        if (response) ids[c][i] = response->file_id;
-        done(answer);
-      });
-    });
-    if (status != NtStatus::Success)
-      return std::unexpected(fmt::format("CREATE: {}", name_of(status)));
+    auto opened = open_held(*clients[c], plan.files, 0, each);
+    if (!opened) return std::unexpected(opened.error());
+    ids[c] = *std::move(opened);
   }
   held.opens_seconds = since(begin);
   const double with_opens = resident_bytes();

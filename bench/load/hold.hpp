@@ -19,6 +19,14 @@ struct Held {
   double close_seconds = 0;
 };
 
+/// Makes files 0 to `files` - 1 that open_held opens. Empty, or what failed.
+[[nodiscard]] std::string make_held_files(Client& client, std::size_t files);
+/// Opens `count` times: file `first` modulo `files` and those after it, in turn.
+[[nodiscard]] std::expected<std::vector<FileId>, std::string> open_held(Client& client,
+                                                                        std::size_t files,
+                                                                        std::size_t first,
+                                                                        std::size_t count);
+
 /// The clients open `count` times in all, `plan.files` files in turn, keep the opens, take `locks`
 /// locks through them (one byte each, no two on the same), and close all. `resident_bytes` asks for
 /// the servers'. Fails where one of them is refused.

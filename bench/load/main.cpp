@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "load/hold.hpp"
+#include "load/stall.hpp"
 #include "load/workloads.hpp"
 
 namespace flotilla::load {
@@ -101,21 +102,62 @@ struct Options {
   double seconds = 5;
   std::size_t count = 10000;
   std::size_t locks = 100000;
+  StallPlan stall;
 };
 
-int run(const Options& options) {
+std::expected<Clients, std::string> connect_all(const Options& options) {
   Clients clients;
   for (std::size_t n = 0; n < options.clients; ++n) {
     for (const std::string& text : options.servers) {
       const auto target = parse(text, options.defaults);
       auto client = target ? Client::connect(*target) : std::unexpected(target.error());
-      if (!client) {
-        fmt::print(stderr, "smb_load: {}\n", client.error());
-        return 1;
-      }
+      if (!client) return std::unexpected(client.error());
       clients.push_back(*std::move(client));
     }
   }
+  return clients;
+}
+
+std::string shown(const Pause& pause) {
+  return fmt::format(R"({{"ms": {:.1f}, "begun_ms": {:.1f}, "what": "{}"}})", pause.ms,
+                     pause.begun_ms, pause.what);
+}
+
+int run_stall(const Options& options, Clients& clients) {
+  auto holders = connect_all(options);
+  if (!holders) {
+    fmt::print(stderr, "smb_load: {}\n", holders.error());
+    return 1;
+  }
+  StallPlan plan = options.stall;
+  plan.count = options.count;
+  plan.after = std::chrono::milliseconds(static_cast<long>(options.seconds * 1000));
+  const auto stalls = stall(clients, *holders, plan);
+  if (!stalls) {
+    fmt::print(stderr, "smb_load: stall: {}\n", stalls.error());
+    return 1;
+  }
+  std::string kinds;
+  for (const Stalled& kind : stalls->kinds) {
+    kinds += fmt::format(R"({}{{"kind": "{}", "stays": {}, "operations": {}, "refused": {}, )"
+                         R"("first_refusal": "{}", "before": {}, "after": {}}})",
+                         kinds.empty() ? "" : ", ", kind.kind, kind.stays, kind.operations,
+                         kind.refused, kind.first_refusal, shown(kind.before), shown(kind.after));
+  }
+  fmt::print(R"({{"workload": "stall", "opens": {}, "killed_at": {:.4f}, "kinds": [{}]}})"
+             "\n",
+             stalls->opens, stalls->killed_at, kinds);
+  return 0;
+}
+
+int run(const Options& options) {
+  auto connected = connect_all(options);
+  if (!connected) {
+    fmt::print(stderr, "smb_load: {}\n", connected.error());
+    return 1;
+  }
+  Clients& clients = *connected;
+  if (options.workload == "stall") return run_stall(options, clients);
   Plan plan;
   plan.length = std::chrono::milliseconds(static_cast<long>(options.seconds * 1000));
   plan.depth = options.depth;
@@ -177,11 +219,13 @@ int main(int argc, char** argv) {
   CLI::App app{
       "Drives SMB servers; prints one line of JSON: operations a second, p50 and p99 of\n"
       "their latency, and the servers' CPU time (user and system) for each."};
-  app.add_option("workload", options.workload,
-                 "same-open: all clients open and close one file; own-open: each its own;\n"
-                 "hand-over: an exclusive lock goes round; hold: many opens and as many locks stay")
+  app.add_option(
+         "workload", options.workload,
+         "same-open: all clients open and close one file; own-open: each its own;\n"
+         "hand-over: an exclusive lock goes round; hold: many opens and as many locks stay;\n"
+         "stall: the longest operation while a node is lost (--kill) and many opens stay")
       ->required()
-      ->check(CLI::IsMember({"same-open", "own-open", "hand-over", "hold"}));
+      ->check(CLI::IsMember({"same-open", "own-open", "hand-over", "hold", "stall"}));
   app.add_option("servers", options.servers, "HOST[:PORT] ...: clients connect to each")
       ->required();
   app.add_option("--pid", options.pids, "servers' processes; what they started counts too");
@@ -195,8 +239,13 @@ int main(int argc, char** argv) {
   app.add_flag("--poll", options.poll,
                "do not sleep while answers are awaited, but offer the core to others all the time");
   app.add_option("--seconds", options.seconds, "after half a second")->capture_default_str();
-  app.add_option("--count", options.count, "hold: opens of all clients")->capture_default_str();
+  app.add_option("--count", options.count, "hold, stall: opens of all clients")
+      ->capture_default_str();
   app.add_option("--locks", options.locks, "hold: locks of all clients")->capture_default_str();
+  app.add_option("--directory", options.stall.directory, "stall: what the nodes share");
+  app.add_option("--nodes", options.stall.nodes, "stall: node ids")->delimiter(',');
+  app.add_option("--lost", options.stall.lost, "stall: the node whose processes --kill names");
+  app.add_option("--kill", options.stall.kill, "stall: processes that get SIGKILL");
   app.add_option("--share", options.defaults.share)->capture_default_str();
   app.add_option("--user", options.defaults.user)->capture_default_str();
   app.add_option("--password", options.defaults.password)->capture_default_str();
