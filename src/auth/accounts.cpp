@@ -51,7 +51,7 @@ const std::array kWellKnown{
     WellKnown{kBuiltin, "Users", wire::well_known::kUsers, SidType::Alias},
     WellKnown{kBuiltin, "Guests", wire::well_known::kGuests, SidType::Alias},
     WellKnown{kBuiltin, "Power Users", wire::Sid{5, {32, 547}}, SidType::Alias},
-    WellKnown{kBuiltin, "Backup Operators", wire::Sid{5, {32, 551}}, SidType::Alias},
+    WellKnown{kBuiltin, "Backup Operators", wire::well_known::kBackupOperators, SidType::Alias},
     WellKnown{kBuiltin, "BUILTIN", wire::Sid{5, {32}}, SidType::Domain},
 };
 constexpr std::uint32_t kGuestRid = 501;

@@ -76,6 +76,7 @@ wire::Sid TokenMaker::sid_of(const Group& group) const {
   if (folded == u"ADMINISTRATORS") return wire::well_known::kAdministrators;
   if (folded == u"USERS") return wire::well_known::kUsers;
   if (folded == u"GUESTS") return wire::well_known::kGuests;
+  if (folded == u"BACKUP OPERATORS") return wire::well_known::kBackupOperators;
   if (group.gid) return ids_.group_sid(*group.gid);
   return ids_.named_user_sid("@" + std::string(as_text(bytes_of(folded))));
 }

@@ -1,5 +1,7 @@
 #include "handlers/access.hpp"
 
+#include <algorithm>
+
 #include "handlers/open_state.hpp"
 #include "handlers/security_view.hpp"
 #include "wire/smb2_constants.hpp"
@@ -66,6 +68,25 @@ Result<std::optional<wire::SecurityDescriptor>> stored_of(ports::BackendFile& fi
 bool is_privileged(const session::Session& session, const Share& share) {
   const auto& credentials = static_cast<const SessionCredentials&>(*session.credentials);
   return !share.forced_user && is_administrator(*credentials.token);
+}
+
+static_assert(kBackupAccess ==
+              (a::kReadControl | a::kAccessSystemSecurity | a::kFileGenericRead | a::kExecute));
+static_assert(kRestoreAccess == (a::kWriteDac | a::kWriteOwner | a::kAccessSystemSecurity |
+                                 a::kFileGenericWrite | a::kDelete));
+
+bool may_back_up(const session::Session& session, const Share& share) {
+  const auto& credentials = static_cast<const SessionCredentials&>(*session.credentials);
+  if (share.forced_user) return false;
+  return is_administrator(*credentials.token) ||
+         std::ranges::find(credentials.token->group_sids, wire::well_known::kBackupOperators) !=
+             credentials.token->group_sids.end();
+}
+
+void act_by_privilege(ports::Credentials& who) {
+  who.uid = who.gid = 0;
+  who.groups = {0};
+  who.use_share_owner = false;
 }
 
 Requester requester_of(Server& server, const session::Session& session, const Share& share) {
@@ -135,6 +156,7 @@ Result<Rights> rights_for(ports::Backend& backend, const Requester& who, ports::
   const auto own = judge_own(backend, who, file, path);
   if (!own) return fail(own.error());
   coherence::AccessMask maximal = own->rights | (who.privileged ? a::kWriteOwner : 0U);
+  if (who.backs_up) return Rights{maximal | kBackupAccess | kRestoreAccess};
   if (path.empty()) return Rights{maximal};
   const auto parent = backend.locate(who.kernel, parent_of(path));
   if (!parent) return Rights{maximal};
@@ -161,7 +183,8 @@ Result<std::optional<wire::SecurityDescriptor>> security_of_new(
     if (!above) return fail(above.error());
     if (*above) {
       const coherence::AccessMask needed = directory ? a::kAddSubdirectory : a::kAddFile;
-      if ((rights_by(**above, who.sids) & needed) == 0) return fail(NtStatus::AccessDenied);
+      if ((rights_by(**above, who.sids) & needed) == 0 && !who.backs_up)
+        return fail(NtStatus::AccessDenied);
       out = inherited(**above, who.owner, who.group, directory);
     }
   }

@@ -42,12 +42,26 @@ struct Requester {
   wire::Sid owner;  ///< of what it makes
   wire::Sid group;
   bool privileged = false;  ///< see is_privileged()
+  bool backs_up = false;    ///< see act_by_privilege()
 };
 
 /// Members of Administrators have SeSecurityPrivilege (the SACL), SeTakeOwnershipPrivilege and
 /// SeRestorePrivilege as far as it gives files away ([MS-LSAD] 3.1.1.2.1), but on shares where
 /// everybody acts as one user.
 [[nodiscard]] bool is_privileged(const session::Session& session, const Share& share);
+
+/// What FILE_OPEN_FOR_BACKUP_INTENT gives beside what descriptors and modes do, to one who has
+/// SeBackupPrivilege (to read) and SeRestorePrivilege (to write and to make).
+/// Spec    [MS-FSA] 2.1.5.1 Server Requests an Open of a File; [MS-SMB2] 2.2.13 CreateOptions
+inline constexpr coherence::AccessMask kBackupAccess = 0x011200A9;
+inline constexpr coherence::AccessMask kRestoreAccess = 0x011F0116;
+
+/// Members of Administrators and of Backup Operators have both privileges, but on shares where
+/// everybody acts as one user.
+[[nodiscard]] bool may_back_up(const session::Session& session, const Share& share);
+
+/// From now on the kernel sees the daemon. What is made is still the user's own.
+void act_by_privilege(ports::Credentials& who);
 
 [[nodiscard]] Requester requester_of(Server& server, const session::Session& session,
                                      const Share& share);

@@ -45,6 +45,20 @@ std::string path_of(Request& request) {
   return open == request.session->opens.end() ? std::string{} : open->second->path;
 }
 
+void audit_access(Request& request, NtStatus result, std::string reason) {
+  ports::Audit* const audit = request.server.audit();
+  if (audit == nullptr) return;
+  ports::AuditEvent event = event_of(request, "access", result);
+  event.command = wire::name_of(request.header.command);
+  if (request.session && request.session->credentials) {
+    put_user(event, *static_cast<const SessionCredentials&>(*request.session->credentials).token);
+  }
+  if (request.tree) event.share = request.tree->share_name;
+  event.path = path_of(request);
+  event.reason = std::move(reason);
+  audit->record(std::move(event));
+}
+
 }  // namespace
 
 std::string address_of(std::string_view peer) {
@@ -70,17 +84,13 @@ void audit_logon(Request& request, const ports::AuthAttempt& attempt,
 }
 
 void audit_refusal(Request& request) {
-  ports::Audit* const audit = request.server.audit();
   // A refused logon has its own line.
-  if (audit == nullptr || request.header.command == wire::Command::SessionSetup) return;
-  ports::AuditEvent event = event_of(request, "access", NtStatus::AccessDenied);
-  event.command = wire::name_of(request.header.command);
-  if (request.session && request.session->credentials) {
-    put_user(event, *static_cast<const SessionCredentials&>(*request.session->credentials).token);
-  }
-  if (request.tree) event.share = request.tree->share_name;
-  event.path = path_of(request);
-  audit->record(std::move(event));
+  if (request.header.command == wire::Command::SessionSetup) return;
+  audit_access(request, NtStatus::AccessDenied, {});
+}
+
+void audit_privilege(Request& request, std::string_view privilege) {
+  audit_access(request, NtStatus::Success, std::string(privilege));
 }
 
 void log_disk_trouble(Request& request, NtStatus status) {

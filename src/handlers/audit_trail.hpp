@@ -19,6 +19,9 @@ void audit_logon(Request& request, const ports::AuthAttempt& attempt,
                  const Result<ports::AuthStep>& step);
 /// The request was answered AccessDenied.
 void audit_refusal(Request& request);
+/// The request is carried out by a privilege ("SeBackupPrivilege"), which the user's rights would
+/// not have allowed.
+void audit_privilege(Request& request, std::string_view privilege);
 
 /// A log line for an answer that tells of a full, read-only or broken disk; at most one in ten
 /// seconds.

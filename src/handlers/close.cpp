@@ -19,7 +19,7 @@ namespace {
 
 /// As whom the file system is asked at the end of an open of a file.
 ports::Credentials closer_of(const session::Session& session, session::Open& open) {
-  return kernel_credentials(session, *state_of(open).share);
+  return credentials_of(session, state_of(open));
 }
 
 }  // namespace
@@ -74,13 +74,13 @@ runtime::Task<void> end_open(Server& server, runtime::Executor& executor,
   co_await server.durable().detach(open, closer_of(*session, *open), executor);
 }
 
-runtime::Task<void> give_back(Server& server, runtime::Executor& executor, const Share& share,
-                              ports::Credentials who, FileKey key, OpenId open, bool directory,
-                              Deleter deleter, bool keeps_name) {
+runtime::Task<NtStatus> give_back(Server& server, runtime::Executor& executor, const Share& share,
+                                  ports::Credentials who, FileKey key, OpenId open, bool directory,
+                                  Deleter deleter, bool keeps_name) {
   coherence::Body close = coherence::Close{open, keeps_name};
   coherence::Outcome outcome = co_await engine_submit(server, executor, key, std::move(close));
-  co_await finish_close(server, executor, share, std::move(who), key, open, directory,
-                        std::move(outcome), deleter);
+  co_return co_await finish_close(server, executor, share, std::move(who), key, open, directory,
+                                  std::move(outcome), deleter);
 }
 
 namespace {
@@ -139,11 +139,14 @@ runtime::Task<void> take_name(Server& server, runtime::Executor& executor,
 
 }  // namespace
 
-runtime::Task<void> finish_close(Server& server, runtime::Executor& executor, const Share& share,
-                                 ports::Credentials who, FileKey key, OpenId open, bool directory,
-                                 coherence::Outcome outcome, Deleter deleter) {
+runtime::Task<NtStatus> finish_close(Server& server, runtime::Executor& executor,
+                                     const Share& share, ports::Credentials who, FileKey key,
+                                     OpenId open, bool directory, coherence::Outcome outcome,
+                                     Deleter deleter) {
   const auto* const closed = std::get_if<coherence::Closed>(&outcome.answer);
-  if (outcome.status != NtStatus::Success || closed == nullptr || !closed->unlink) co_return;
+  if (outcome.status != NtStatus::Success || closed == nullptr || !closed->unlink) {
+    co_return NtStatus::Success;
+  }
   ports::Backend* const backend = share.backend.get();
   const std::string paths = closed->path;
   auto call = [&server, backend, who, paths, key, directory]() -> Result<std::string> {
@@ -164,18 +167,27 @@ runtime::Task<void> finish_close(Server& server, runtime::Executor& executor, co
   }
   coherence::Body unlinked = coherence::Unlinked{open, removed.has_value()};
   co_await engine_submit(server, executor, key, std::move(unlinked));
-  if (!removed) co_return;
+  if (!removed) {
+    // A name that is gone, or is another file's by now, is what was asked for; a node that may not
+    // touch the disk any more knows nothing.
+    co_return removed.error() == NtStatus::ObjectNameNotFound ||
+            removed.error() == NtStatus::DeviceNotReady
+        ? NtStatus::Success
+        : removed.error();
+  }
   co_await tell_removed(server, executor, share, std::move(who), *removed, directory, deleter);
+  co_return NtStatus::Success;
 }
 
-runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
-                               std::shared_ptr<session::Session> session,
-                               std::shared_ptr<session::Open> open) {
-  if (open->closing) co_return;
+runtime::Task<NtStatus> close_open(Server& server, runtime::Executor& executor,
+                                   std::shared_ptr<session::Session> session,
+                                   std::shared_ptr<session::Open> open) {
+  NtStatus status = NtStatus::Success;
+  if (open->closing) co_return status;
   // Windows' order: what is written shows in the listing, and breaks its leases, with the close.
   const bool shows = state_of(*open).changed_data || state_of(*open).wrote;
   drop_open(server, *session, open);
-  if (open->pipe) co_return;
+  if (open->pipe) co_return status;
   const LeaseKey parent_key = parent_key_of(state_of(*open).cache_asked);
   const std::shared_ptr<StreamHold> hold = std::exchange(state_of(*open).stream_hold, nullptr);
   if (!open->revoked) {
@@ -196,8 +208,9 @@ runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
     if (state_of(*open).name_goes_at_close && !hold && !keeps_name) {
       co_await take_name(server, executor, open, closer_of(*session, *open), deleter);
     }
-    co_await give_back(server, executor, *state_of(*open).share, closer_of(*session, *open),
-                       open->key, open->open_id, open->directory, deleter, keeps_name);
+    status =
+        co_await give_back(server, executor, *state_of(*open).share, closer_of(*session, *open),
+                           open->key, open->open_id, open->directory, deleter, keeps_name);
     if (shows && listings_cached(server)) {
       EntryChange change{state_of(*open).share, open->path, closer_of(*session, *open),
                          open->client_guid, parent_key};
@@ -211,9 +224,11 @@ runtime::Task<void> close_open(Server& server, runtime::Executor& executor,
     co_await give_back(server, executor, *state_of(*open).share, closer_of(*session, *open),
                        hold->key, hold->open, false);
   }
+  co_return status;
 }
 
 /// [MS-SMB2] 3.3.5.10 Receiving an SMB2 CLOSE Request.
+/// Deviation: as Samba, who deletes a file by closing it is told where that did not come about.
 HandlerTask handle_close(Request& request) {
   const auto body = wire::decode<wire::CloseRequest>(request.message);
   if (!body) co_return wire::status_of(body.error());
@@ -251,7 +266,9 @@ HandlerTask handle_close(Request& request) {
     }
     if (open->closing) co_return NtStatus::FileClosed;  // somebody else was faster
   }
-  co_await close_open(request.server, request.executor(), request.session, open);
+  const NtStatus closed =
+      co_await close_open(request.server, request.executor(), request.session, open);
+  if (is_error(closed)) co_return closed;
   wire::encode(response, request.out);
   co_return NtStatus::Success;
 }

@@ -274,8 +274,9 @@ HandlerTask set_sparse(Request& request, wire::IoctlRequest ioctl, FileOpen targ
     co_return NtStatus::AccessDenied;
   }
   const bool sparse = ioctl.input.empty() || ioctl.input.front() != 0;
-  auto call = [file = target.file, who = kernel_credentials(*request.session, *target.share),
-               sparse] { return file->set_sparse(who, sparse); };
+  auto call = [file = target.file, who = credentials_of(*request.session, target.state()), sparse] {
+    return file->set_sparse(who, sparse);
+  };
   const Status done =
       co_await offload(request.server, request.executor(), target.local, std::move(call));
   if (!done) co_return done.error();

@@ -90,6 +90,7 @@ struct ParentPlace {
 struct OpenState final : session::Attachment {
   ~OpenState() override;
   const Share* share = nullptr;  ///< that of its tree, which may go before the open does
+  std::unique_ptr<ports::Credentials> acts_as;  ///< null: as the session does
   std::shared_ptr<ports::BackendFile> file;     ///< null for a pipe
   std::shared_ptr<ports::IoGate> gate;          ///< null for a pipe
   std::shared_ptr<OpenLink> events;             ///< null for a pipe
@@ -132,6 +133,12 @@ struct OpenState final : session::Attachment {
 }
 [[nodiscard]] inline OpenState& state_of(session::Open& open) {
   return static_cast<OpenState&>(*open.state);
+}
+/// Whom the kernel sees where something is done through this open: the session's user, but for
+/// opens that were granted by a privilege.
+[[nodiscard]] inline const ports::Credentials& credentials_of(const session::Session& session,
+                                                              const OpenState& state) {
+  return state.acts_as ? *state.acts_as : kernel_credentials(session, *state.share);
 }
 
 }  // namespace flotilla::handlers

@@ -264,7 +264,7 @@ HandlerTask handle_query_directory(Request& request) {
   scan.directory = target->file;
   scan.directory_path = refresh_path(*open);
   scan.share = target->share;
-  scan.who = kernel_credentials(*request.session, *target->share);
+  scan.who = credentials_of(*request.session, state);
   if (target->share->config.access_based_enumeration) {
     scan.reader = requester_of(request.server, *request.session, *target->share);
   }

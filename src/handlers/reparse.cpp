@@ -159,7 +159,7 @@ runtime::Task<NtStatus> set_reparse_point(Request& request, FileOpen target, Byt
   const bool directory = target.open->directory;
   if (refresh_path(*target.open).empty()) co_return NtStatus::AccessDenied;  // the share's root
   if (const Status good = check_buffer(input, directory); !good) co_return good.error();
-  auto change = [file = target.file, who = kernel_credentials(*request.session, *target.share),
+  auto change = [file = target.file, who = credentials_of(*request.session, target.state()),
                  buffer = Bytes(input.begin(), input.end()),
                  directory] { return put_reparse_point(*file, who, buffer, directory); };
   co_return co_await carry_out(request, std::move(target), std::move(change));
@@ -172,7 +172,7 @@ runtime::Task<NtStatus> delete_reparse_point(Request& request, FileOpen target, 
   if (!fits || load_le<std::uint16_t>(input.data() + 4) != 0) {
     co_return NtStatus::IoReparseDataInvalid;
   }
-  auto change = [file = target.file, who = kernel_credentials(*request.session, *target.share),
+  auto change = [file = target.file, who = credentials_of(*request.session, target.state()),
                  asked = Bytes(input.begin(), input.end())]() -> Status {
     const auto present = file->reparse_point();
     if (!present) return fail(present.error());

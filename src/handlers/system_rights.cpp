@@ -79,16 +79,11 @@ void append_aces(wire::Acl& dacl, const ports::PosixAcl& acl, const ports::IdMap
   add(acl.others, known::kEveryone);
 }
 
-}  // namespace
-
-ports::PosixAcl acl_meant_by(const wire::SecurityDescriptor& descriptor, const ports::IdMap& ids,
-                             const ports::FileFacts& facts, const ports::PosixAcl& present) {
-  const Kind kind{facts.type == ports::FileType::Directory, (present.owner & 1) != 0};
-  ports::PosixAcl out;
-  out.others = bits_of(rights_by(descriptor, together_with_others({})), kind);
-  out.owner = present.owner | bits_for(descriptor, ids.user_sid(facts.uid), kind);
-  out.group = bits_for(descriptor, ids.group_sid(facts.gid), kind);
-  if (!descriptor.dacl) return out;
+/// An entry for each user and group that the descriptor names, but for the file's own.
+void add_entries(ports::PosixAcl& out, const wire::SecurityDescriptor& descriptor,
+                 const ports::IdMap& ids, Kind kind, std::optional<std::uint32_t> owner,
+                 std::optional<std::uint32_t> group) {
+  if (!descriptor.dacl) return;
   const auto put = [&](std::vector<ports::PosixAcl::Entry>& into, std::uint32_t id,
                        const wire::Sid& sid) {
     const std::uint8_t bits = bits_for(descriptor, sid, kind);
@@ -103,15 +98,53 @@ ports::PosixAcl acl_meant_by(const wire::SecurityDescriptor& descriptor, const p
     if ((ace.flags & wire::ace_flags::kInheritOnly) != 0 || stands_for_others(ace.sid)) continue;
     const auto uid = ids.uid_of(ace.sid);
     const auto gid = ids.gid_of(ace.sid);
-    if (uid && *uid != facts.uid) put(out.users, *uid, ace.sid);
-    if (gid && *gid != facts.gid) put(out.groups, *gid, ace.sid);
+    if (uid && uid != owner) put(out.users, *uid, ace.sid);
+    if (gid && gid != group) put(out.groups, *gid, ace.sid);
   }
-  if (!out.users.empty() || !out.groups.empty()) {
-    std::uint8_t all = out.group;
-    for (const auto& entry : out.users) all |= entry.rights;
-    for (const auto& entry : out.groups) all |= entry.rights;
-    out.mask = all;
+  if (out.users.empty() && out.groups.empty()) return;
+  std::uint8_t all = out.group;
+  for (const auto& entry : out.users) all |= entry.rights;
+  for (const auto& entry : out.groups) all |= entry.rights;
+  out.mask = all;
+}
+
+}  // namespace
+
+ports::PosixAcl acl_meant_by(const wire::SecurityDescriptor& descriptor, const ports::IdMap& ids,
+                             const ports::FileFacts& facts, const ports::PosixAcl& present) {
+  const Kind kind{facts.type == ports::FileType::Directory, (present.owner & 1) != 0};
+  ports::PosixAcl out;
+  out.others = bits_of(rights_by(descriptor, together_with_others({})), kind);
+  out.owner = present.owner | bits_for(descriptor, ids.user_sid(facts.uid), kind);
+  out.group = bits_for(descriptor, ids.group_sid(facts.gid), kind);
+  add_entries(out, descriptor, ids, kind, facts.uid, facts.gid);
+  return out;
+}
+
+std::optional<ports::PosixAcl> default_acl_meant_by(const wire::SecurityDescriptor& descriptor,
+                                                    const ports::IdMap& ids) {
+  namespace flag = wire::ace_flags;
+  constexpr std::uint8_t kBoth = flag::kObjectInherit | flag::kContainerInherit;
+  if (!descriptor.dacl) return std::nullopt;
+  wire::SecurityDescriptor below;
+  wire::Acl& dacl = below.dacl.emplace();
+  bool gives = false;
+  for (wire::Ace ace : descriptor.dacl->aces) {
+    const bool everywhere =
+        (ace.flags & kBoth) == kBoth && (ace.flags & flag::kNoPropagateInherit) == 0;
+    const bool allows = ace.type == wire::AceType::AccessAllowed;
+    if (!everywhere && (allows || (ace.flags & kBoth) == 0)) continue;
+    gives = gives || allows;
+    ace.flags = 0;
+    dacl.aces.push_back(std::move(ace));
   }
+  if (!gives) return std::nullopt;
+  constexpr Kind kBelow{.directory = true, .runs = false};
+  ports::PosixAcl out;
+  out.owner = 7;
+  out.group = bits_for(below, known::kCreatorGroup, kBelow);
+  out.others = bits_of(rights_by(below, together_with_others({})), kBelow);
+  add_entries(out, below, ids, kBelow, std::nullopt, std::nullopt);
   return out;
 }
 
@@ -159,6 +192,7 @@ Status keep_security(ports::BackendFile& file, const Requester& who,
   }
   const auto undo = [&] {
     (void)file.set_system_acl(rights->access);
+    if (before->type == ports::FileType::Directory) (void)file.set_default_acl(rights->by_default);
     if (uid || gid) (void)file.set_owner(before->uid, before->gid);
   };
   ports::FileFacts now = *before;
@@ -167,6 +201,14 @@ Status keep_security(ports::BackendFile& file, const Requester& who,
   const ports::PosixAcl acl = acl_meant_by(descriptor, who.ids, now, rights->access);
   if (acl != rights->access) {
     const Status set = file.set_system_acl(acl);
+    if (!set && set.error() != NtStatus::NotSupported) {
+      undo();
+      return set;
+    }
+  }
+  if (before->type == ports::FileType::Directory) {
+    const auto below = default_acl_meant_by(descriptor, who.ids);
+    const Status set = below == rights->by_default ? Status{} : file.set_default_acl(below);
     if (!set && set.error() != NtStatus::NotSupported) {
       undo();
       return set;

@@ -21,6 +21,13 @@ namespace flotilla::handlers {
                                            const ports::IdMap& ids, const ports::FileFacts& facts,
                                            const ports::PosixAcl& present);
 
+/// The default ACL for what local programs make in a directory with this descriptor; nothing where
+/// it gives nobody anything below it. ACEs that allow count when files and directories inherit them
+/// at every level, those that deny always. Who makes something has all rights on it, as its owner
+/// could take them anyway; CREATOR GROUP is its group. Pure.
+[[nodiscard]] std::optional<ports::PosixAcl> default_acl_meant_by(
+    const wire::SecurityDescriptor& descriptor, const ports::IdMap& ids);
+
 /// The descriptor that mode bits and ACLs amount to: an ACE for each entry within its mask, then
 /// those of the default ACL for what is made in a directory. Pure.
 [[nodiscard]] wire::SecurityDescriptor security_from_rights(const ports::FileFacts& facts,

@@ -88,6 +88,34 @@ TEST(SystemRights, WhatIsOnlyInheritedAndWhoIsUnknownHasNoEntry) {
   EXPECT_FALSE(acl.mask);
 }
 
+TEST(SystemRights, WhatIsInheritedEverywhereMakesADefaultAcl) {
+  namespace flag = wire::ace_flags;
+  constexpr auto kAllow = wire::AceType::AccessAllowed;
+  constexpr std::uint8_t kBoth = flag::kObjectInherit | flag::kContainerInherit;
+  const auto below = [](std::vector<wire::Ace> aces) {
+    return default_acl_meant_by(descriptor_of(std::move(aces)), kIds);
+  };
+  const auto acl =
+      below({ace(kIds.user_sid(kBob), a::kFileAllAccess, kAllow, kBoth),
+             ace(known::kCreatorGroup, a::kFileGenericRead, kAllow, kBoth | flag::kInheritOnly),
+             ace(kIds.group_sid(kStaff), a::kFileGenericRead)});
+  ASSERT_TRUE(acl);
+  EXPECT_EQ(acl->owner, 7) << "who makes a file has it";
+  EXPECT_EQ(acl->users, (std::vector<ports::PosixAcl::Entry>{{kBob, 7}}));
+  EXPECT_EQ(acl->group, 5);
+  EXPECT_TRUE(acl->groups.empty()) << "not inherited";
+  EXPECT_EQ(acl->mask, 7);
+  EXPECT_EQ(acl->others, 0);
+  EXPECT_FALSE(below({ace(kIds.user_sid(kBob), a::kFileAllAccess)}));
+  EXPECT_FALSE(below({ace(kIds.user_sid(kBob), a::kFileAllAccess, kAllow, flag::kObjectInherit)}))
+      << "directories would have it too";
+  const auto denied = below({ace(kIds.user_sid(kBob), a::kWriteData | a::kAppendData,
+                                 wire::AceType::AccessDenied, flag::kObjectInherit),
+                             ace(known::kEveryone, a::kFileAllAccess, kAllow, kBoth)});
+  EXPECT_EQ(denied->users, (std::vector<ports::PosixAcl::Entry>{{kBob, 5}}));
+  EXPECT_EQ(denied->others, 7);
+}
+
 TEST(SystemRights, NoDaclGivesEverything) {
   auto descriptor = descriptor_of({});
   descriptor.dacl.reset();

@@ -67,7 +67,7 @@ HandlerTask handle_write(Request& request) {
   const std::optional<NtTime> set_time = target->state().user_set_write_time;
   delay_write_time(*target, request.server.clock().wall());
   auto call = [file = target->file, offset = write->offset, data = write->data, through, set_time,
-               who = set_time ? kernel_credentials(*request.session, *target->share)
+               who = set_time ? credentials_of(*request.session, target->state())
                               : ports::Credentials{}]() -> Status {
     if (const Status done = file->write(offset, data, through); !done) return done;
     return keep_write_time(*file, who, set_time);

@@ -159,6 +159,13 @@ class BackendFile {
     (void)acl;
     return fail(NtStatus::NotSupported);
   }
+  /// Sets what a directory gives to whatever is made in it by whomever; nothing takes it away. With
+  /// the daemon's rights, as set_system_acl.
+  /// Errors  DiskFull, NotSupported
+  [[nodiscard]] virtual Status set_default_acl(const std::optional<PosixAcl>& acl) {
+    (void)acl;
+    return fail(NtStatus::NotSupported);
+  }
   /// Gives the file away; nothing leaves as it is. With the daemon's rights.
   /// Errors  NotSupported, AccessDenied where the daemon may not
   [[nodiscard]] virtual Status set_owner(std::optional<std::uint32_t> uid,
@@ -307,6 +314,15 @@ struct Backend {
   /// DirectoryNotEmpty, AccessDenied.
   [[nodiscard]] virtual Status remove(const Credentials& who, std::string_view path,
                                       const FileKey& key, bool directory) = 0;
+
+  /// What remove() would be refused for if it were called now, as far as that can be known without
+  /// doing it: entries of a directory are not looked at.
+  /// Errors  MediaWriteProtected, CannotDelete (the file is immutable), AccessDenied
+  [[nodiscard]] virtual Status may_remove(const Credentials& who, std::string_view path,
+                                          BackendFile& file) {
+    (void)who, (void)path, (void)file;
+    return {};
+  }
 
   /// ObjectNameCollision where `to` exists and not `replace`. A change of case only is a rename.
   [[nodiscard]] virtual Status rename(const Credentials& who, std::string_view from,

@@ -73,6 +73,7 @@ inline constexpr Sid kLocalSystem{5, {18}};
 inline constexpr Sid kAdministrators{5, {32, 544}};
 inline constexpr Sid kUsers{5, {32, 545}};
 inline constexpr Sid kGuests{5, {32, 546}};
+inline constexpr Sid kBackupOperators{5, {32, 551}};
 /// Samba's and Windows NFS' convention for ids without a name: S-1-22-1-uid, S-1-22-2-gid.
 [[nodiscard]] constexpr Sid unix_user(std::uint32_t uid) noexcept { return Sid{22, {1, uid}}; }
 [[nodiscard]] constexpr Sid unix_group(std::uint32_t gid) noexcept { return Sid{22, {2, gid}}; }

@@ -82,10 +82,44 @@ class Disks(unittest.TestCase):
         server = self.serve(("--bind", place), ("-o", "remount,bind,ro"))
         for commands in ("put flotilla.toml old", "put flotilla.toml new", "mkdir d", "rename old other"):
             self.assertRegex(server.smbclient(commands)[1], "NT_STATUS_MEDIA_WRITE_PROTECTED", commands)
+        raw = smb.client(server.port)
+        self.addCleanup(raw.close)
+        self.assertEqual(raw.open("old", access=0x00010000, options=0x1000)[0], MEDIA_WRITE_PROTECTED)
+        status, handle = raw.open("old", access=0x00010000)
+        self.assertEqual(status, smb.SUCCESS)
+        self.assertEqual(raw.status(smb.SET_INFO, smb.set_info_body(handle, 1, 13, b"\1")), MEDIA_WRITE_PROTECTED)
+        self.assertEqual(raw.status(smb.CLOSE, smb.close_body(handle)), smb.SUCCESS)
         self.assertEqual(server.smbclient("get old copy")[0], 0)
         with open(os.path.join(server.dir, "copy"), "rb") as f:
             self.assertEqual(f.read(), b"old" * 1000)
         self.assertRegex(server.text_of_log(), r"share data: \w+ of .*: MediaWriteProtected")
+
+    def test_a_deletion_that_fails_after_all_is_told_with_the_close(self):
+        place = tempfile.mkdtemp(dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, place)
+        os.chmod(place, 0o777)
+        server = self.serve(("--bind", place))
+        with open(os.path.join(place, "old"), "wb"):
+            pass
+        raw = smb.client(server.port)
+        self.addCleanup(raw.close)
+        status, handle = raw.open("old", access=0x00010000)
+        self.assertEqual(status, smb.SUCCESS)
+        self.assertEqual(raw.status(smb.SET_INFO, smb.set_info_body(handle, 1, 13, b"\1")), smb.SUCCESS)
+        run("mount", "-o", "remount,bind,ro", server.share)
+        self.assertEqual(raw.status(smb.CLOSE, smb.close_body(handle)), MEDIA_WRITE_PROTECTED)
+        self.assertEqual(raw.open("old", access=0x00120089)[0], smb.SUCCESS)
+
+    def test_what_is_immutable_is_not_deleted(self):
+        server = self.serve()
+        old = os.path.join(server.share, "old")
+        if subprocess.run(["chattr", "+i", old], check=False, capture_output=True).returncode != 0:
+            self.skipTest("no immutable files here")
+        self.addCleanup(subprocess.run, ["chattr", "-i", old], check=False, capture_output=True)
+        self.assertIn("NT_STATUS_CANNOT_DELETE", server.smbclient("del old")[1])
+        subprocess.run(["chattr", "-i", old], check=True)
+        self.assertEqual(server.smbclient("del old")[0], 0)
+        self.assertFalse(os.path.exists(old))
 
 
 class BadInput(unittest.TestCase):

@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "handlers/access.hpp"
+#include "handlers/audit_trail.hpp"
 #include "handlers/channel.hpp"
 #include "handlers/close.hpp"
 #include "handlers/create/create_locate.hpp"
@@ -46,7 +47,8 @@ Status decide_access(Making& making) {
   if (making.created) maximal = wire::access::kFileAllAccess;  // the maker's own file
   if (making.read_only_share) maximal &= ~kWritingAccess;
   making.rights.maximal = maximal;
-  const auto granted = grant_access(making.body.desired_access, maximal, making.privileged);
+  const auto granted =
+      grant_access(making.body.desired_access, maximal, making.privileged || making.by_privilege);
   if (!granted) return fail(granted.error());
   making.granted = *granted;
   if (making.overwriting()) {
@@ -135,6 +137,7 @@ runtime::Task<NtStatus> find_or_make(Request& request, Making& making) {
   if (!making.created) {
     const Status good = check_existing(making.body, making.name, making.facts, making.granted);
     if (!good) co_return good.error();
+    if (!found->removable) co_return found->removable.error();
   }
   co_return NtStatus::Success;
 }
@@ -187,6 +190,23 @@ void unclaim(Request& request, Making& making) {
   if (making.directory()) {
     request.server.marks().release({Mark::Kind::Listing, making.file->key()}, making.open_id.raw());
   }
+}
+
+bool asks_by_privilege(const Request& request, const Making& making) {
+  return (making.body.create_options & o::kOpenForBackupIntent) != 0 && !making.by_privilege &&
+         may_back_up(*request.session, *making.share);
+}
+
+/// Once more with SeBackupPrivilege and SeRestorePrivilege, where the user's rights do not suffice.
+runtime::Task<NtStatus> find_or_make_by_privilege(Request& request, Making& making) {
+  making.by_privilege = true;
+  act_by_privilege(making.who);
+  const NtStatus status = co_await find_or_make(request, making);
+  if (status != NtStatus::Success) co_return status;
+  const bool restores =
+      making.created || making.overwriting() || (making.granted & kRestoreAccess & kWritingAccess);
+  audit_privilege(request, restores ? "SeRestorePrivilege" : "SeBackupPrivilege");
+  co_return status;
 }
 
 /// Asks the engine for the file itself.
@@ -354,6 +374,7 @@ std::shared_ptr<session::Open> hang_up(Request& request, Making& making) {
     open->delete_on_close = (making.body.create_options & o::kDeleteOnClose) != 0;
     state->name_goes_at_close = open->delete_on_close && speaks_posix(request);
     state->file = making.file;
+    if (making.by_privilege) state->acts_as = std::make_unique<ports::Credentials>(making.who);
     state->gate = making.gate;
     state->events = making.link;
     state->cache_asked = making.asks.cache;
@@ -555,6 +576,10 @@ HandlerTask handle_create(Request& request) {
   }
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     NtStatus status = co_await find_or_make(request, making);
+    if ((status == NtStatus::AccessDenied || status == NtStatus::PrivilegeNotHeld) &&
+        request.alive() && asks_by_privilege(request, making)) {
+      status = co_await find_or_make_by_privilege(request, making);
+    }
     if (!request.alive()) co_return NtStatus::UserSessionDeleted;
     if (status == NtStatus::Pending) continue;
     if (status != NtStatus::Success) co_return status;

@@ -42,6 +42,10 @@ Result<Located> make_at(ports::Backend& backend, const Requester& who, const std
   if (!security) return fail(security.error());
   auto made = backend.create(who.kernel, path, directory, attributes);
   if (!made) return fail(made.error());
+  if (who.backs_up) {
+    const Status given = (*made)->set_owner(who.ids.uid_of(who.owner), who.ids.gid_of(who.group));
+    if (!given) return fail(given.error());
+  }
   if (asks.posix_mode) {
     const Status set = (*made)->set_mode(who.kernel, *asks.posix_mode);
     if (!set && set.error() != NtStatus::NotSupported) return fail(set.error());
@@ -61,16 +65,28 @@ Result<Located> make_at(ports::Backend& backend, const Requester& who, const std
   return file;
 }
 
+Requester requester_for(Request& request, const Making& making) {
+  Requester who = requester_of(request.server, *request.session, *making.share);
+  if (!making.by_privilege) return who;
+  act_by_privilege(who.kernel);
+  who.privileged = who.backs_up = true;
+  return who;
+}
+
 }  // namespace
 
 runtime::Task<Result<Located>> locate(Request& request, const Making& making) {
   std::shared_ptr<ports::Backend> backend = making.backend;
-  Requester who = requester_of(request.server, *request.session, *making.share);
+  Requester who = requester_for(request, making);
   const bool local = backend->local();
-  auto call = [backend, name = making.name, who]() -> Result<Located> {
+  const bool deletes = (making.body.create_options & o::kDeleteOnClose) != 0;
+  auto call = [backend, name = making.name, who, deletes]() -> Result<Located> {
     auto found = backend->locate(who.kernel, name.path);
     if (!found) return fail(found.error());
     auto base = look_at(*backend, who, *std::move(found));
+    if (base && deletes && !name.path.empty()) {
+      base->removable = backend->may_remove(who.kernel, base->file->located_path(), *base->file);
+    }
     if (!base || name.stream.empty()) return base;
     return look_at_stream(who, std::move(*base), name.stream, false);
   };
@@ -79,7 +95,7 @@ runtime::Task<Result<Located>> locate(Request& request, const Making& making) {
 
 runtime::Task<Result<Located>> make_file(Request& request, const Making& making) {
   std::shared_ptr<ports::Backend> backend = making.backend;
-  Requester who = requester_of(request.server, *request.session, *making.share);
+  Requester who = requester_for(request, making);
   const bool directory = (making.body.create_options & o::kDirectoryFile) != 0;
   const std::uint32_t attributes = initial_attributes(making.body.file_attributes, directory);
   const bool local = backend->local();

@@ -11,6 +11,7 @@ struct Located {
   std::shared_ptr<ports::BackendFile> file;
   ports::FileFacts facts;
   Rights rights;
+  Status removable;  ///< of a file that is found to be deleted on close
 };
 
 /// Finds `making.name` with the user's credentials; a named stream on its file.

@@ -18,7 +18,8 @@ struct Making {
   const Share* share = nullptr;
   std::shared_ptr<ports::Backend> backend;
   ports::Credentials who;
-  bool privileged = false;  ///< see is_privileged()
+  bool privileged = false;    ///< see is_privileged()
+  bool by_privilege = false;  ///< `who` is the daemon: see act_by_privilege()
   bool read_only_share = false;
 
   std::shared_ptr<ports::BackendFile> file;

@@ -31,8 +31,12 @@ Result<Wish> wish_of(ByteView buffer, bool extended, bool posix) {
 }
 
 /// Whether the file may go. Blocks.
-/// Spec    [MS-FSA] 2.1.5.15.3: read-only is CannotDelete, entries are DirectoryNotEmpty
-Status may_delete(ports::BackendFile& file, bool directory, bool ignore_readonly) {
+/// Spec    [MS-FSA] 2.1.5.15.3: read-only is CannotDelete, entries are DirectoryNotEmpty; what the
+///         file system would refuse at the last close is refused now, while the client listens
+Status may_delete(ports::Backend& backend, const ports::Credentials& who, const std::string& path,
+                  ports::BackendFile& file, bool directory, bool ignore_readonly) {
+  const Status removable = backend.may_remove(who, path, file);
+  if (!removable) return removable;
   const auto facts = file.facts();
   if (!facts) return fail(facts.error());
   if (!ignore_readonly && (facts->attributes & wire::file_attribute::kReadonly)) {
@@ -53,8 +57,10 @@ SetInfoTask set_disposition(Request& request, FileOpen target, ByteView buffer, 
   const std::shared_ptr<session::Open> open = target.open;
   if (wish->delete_it) {
     if (refresh_path(*open).empty()) co_return NtStatus::AccessDenied;  // the share's root
-    auto call = [file = target.file, directory = open->directory, ignore = wish->ignore_readonly] {
-      return may_delete(*file, directory, ignore);
+    auto call = [file = target.file, backend = target.share->backend, path = open->path,
+                 who = credentials_of(*request.session, target.state()),
+                 directory = open->directory, ignore = wish->ignore_readonly] {
+      return may_delete(*backend, who, path, *file, directory, ignore);
     };
     const Status may =
         co_await offload(request.server, request.executor(), target.local, std::move(call));

@@ -73,7 +73,7 @@ SetInfoTask set_basic(Request& request, FileOpen target, ByteView buffer) {
   change.attributes = *attributes;
   auto ticket = target.gate->admit(target.open->open_id, 0, 0, ports::IoGate::Access::Write);
   if (!ticket) co_return ticket.error();
-  auto call = [file = target.file, who = kernel_credentials(*request.session, *target.share),
+  auto call = [file = target.file, who = credentials_of(*request.session, target.state()),
                change]() -> Result<NtTime> {
     if (const Status done = file->set_basic(who, change); !done) return fail(done.error());
     const auto facts = file->facts();
@@ -119,7 +119,7 @@ SetInfoTask set_size(Request& request, FileOpen target, ByteView buffer, bool al
   if (!ticket) co_return ticket.error();
   auto call = [file = target.file, size_bytes, allocation,
                set_time = target.state().user_set_write_time,
-               who = kernel_credentials(*request.session, *target.share)]() -> Status {
+               who = credentials_of(*request.session, target.state())]() -> Status {
     const Status done = allocation ? file->set_allocation(size_bytes) : file->set_size(size_bytes);
     if (!done) return done;
     return keep_write_time(*file, who, set_time);
@@ -144,7 +144,7 @@ SetInfoTask set_full_ea(Request& request, FileOpen target, ByteView buffer) {
   }
   auto ticket = target.gate->admit(target.open->open_id, 0, 0, ports::IoGate::Access::Write);
   if (!ticket) co_return ticket.error();
-  auto call = [file = target.file, who = kernel_credentials(*request.session, *target.share),
+  auto call = [file = target.file, who = credentials_of(*request.session, target.state()),
                eas = std::move(eas)] { return file->set_eas(who, eas); };
   const Status done =
       co_await offload(request.server, request.executor(), target.local, std::move(call));

@@ -111,8 +111,11 @@ SetInfoTask set_security(Request& request, FileOpen target, const wire::SetInfoR
   auto ticket = target.gate->admit(target.open->open_id, 0, 0, ports::IoGate::Access::Write);
   if (!ticket) co_return ticket.error();
   const bool posix = speaks_posix(request) && (wanted & info::kDacl) != 0;
+  Requester who = requester_of(request.server, *request.session, *target.share);
+  // An open for restoring gives the file to whom it belonged.
+  who.privileged = who.privileged || target.state().acts_as != nullptr;
   auto call = [file = target.file, asked = std::move(*asked), wanted, posix,
-               who = requester_of(request.server, *request.session, *target.share)]() -> Status {
+               who = std::move(who)]() -> Status {
     const auto present = security_of(*file, who.ids);
     if (!present) return fail(present.error());
     if (posix) {

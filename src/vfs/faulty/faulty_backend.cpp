@@ -92,6 +92,9 @@ class FaultyFile final : public ports::BackendFile {
   Result<ports::SystemRights> system_rights() override {
     return then(BackendCall::StoredSecurity, [&] { return inner_->system_rights(); });
   }
+  Status set_default_acl(const std::optional<ports::PosixAcl>& acl) override {
+    return then(BackendCall::SetEas, [&] { return inner_->set_default_acl(acl); });
+  }
   Status set_system_acl(const ports::PosixAcl& acl) override {
     return then(BackendCall::SetEas, [&] { return inner_->set_system_acl(acl); });
   }
@@ -195,6 +198,11 @@ class FaultyBackend final : public ports::Backend {
                 bool directory) override {
     if (const Status ok = plan_->pass(BackendCall::Remove, path); !ok) return ok;
     return inner_->remove(who, path, key, directory);
+  }
+  Status may_remove(const ports::Credentials& who, std::string_view path,
+                    ports::BackendFile& file) override {
+    auto* ours = dynamic_cast<FaultyFile*>(&file);
+    return inner_->may_remove(who, path, ours != nullptr ? ours->inner() : file);
   }
   Status rename(const ports::Credentials& who, std::string_view from, std::string_view to,
                 bool replace) override {

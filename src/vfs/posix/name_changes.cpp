@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 
 #include <atomic>
@@ -196,6 +197,31 @@ Status remove_name(Share& share, const ports::Credentials& who, std::string_view
   share.indexes.changed(parent, place->parent_key, before, place->stored, {});
   share.tunnel.remember(place->parent_key, place->stored);
   return {};
+}
+
+Status may_remove_name(const Share& share, const ports::Credentials& who, std::string_view path,
+                       int fd) {
+  const ActAsDaemon daemon(share);
+  const Fd parent(
+      open_beneath(share, std::string(split(path).parent).c_str(), O_PATH | O_DIRECTORY));
+  if (!parent) return {};  // renamed meanwhile: remove() finds out
+  struct statvfs fs{};
+  if (::fstatvfs(parent.get(), &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0) {
+    return fail(NtStatus::MediaWriteProtected);
+  }
+  constexpr std::uint64_t kFixed = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND;
+  struct statx st{};
+  if (const Status ok = stat_of(fd, "", st); !ok) return ok;
+  if ((st.stx_attributes & kFixed) != 0) return fail(NtStatus::CannotDelete);
+  if (const Status ok = stat_of(parent.get(), "", st); !ok) return ok;
+  if ((st.stx_attributes & kFixed) != 0) return fail(NtStatus::AccessDenied);
+  // Whoever may by a descriptor is helped by the share's owner: see handlers/close.cpp.
+  ports::Credentials owner;
+  owner.use_share_owner = true;
+  constexpr std::uint32_t kDelete = 0x10000;
+  const std::uint32_t either =
+      access_mask_of(share, who, fd, path) | access_mask_of(share, owner, fd, path);
+  return (either & kDelete) != 0 ? Status{} : Status(fail(NtStatus::AccessDenied));
 }
 
 Status rename_name(Share& share, const ports::Credentials& who, std::string_view from_path,

@@ -14,6 +14,9 @@ namespace flotilla::vfs {
                                                                       std::uint32_t attributes);
 [[nodiscard]] Status remove_name(Share& share, const ports::Credentials& who, std::string_view path,
                                  const FileKey& key, bool directory);
+/// `fd` is the file's, O_PATH will do.
+[[nodiscard]] Status may_remove_name(const Share& share, const ports::Credentials& who,
+                                     std::string_view path, int fd);
 [[nodiscard]] Status rename_name(Share& share, const ports::Credentials& who, std::string_view from,
                                  std::string_view to, bool replace);
 [[nodiscard]] Status link_name(Share& share, const ports::Credentials& who, std::string_view from,

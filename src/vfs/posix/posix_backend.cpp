@@ -74,6 +74,12 @@ class PosixBackendImpl final : public PosixBackend {
     return remove_name(*share_, who, path, key, directory);
   }
 
+  Status may_remove(const ports::Credentials& who, std::string_view path,
+                    ports::BackendFile& file) override {
+    const int fd = descriptor_of(file);
+    return fd < 0 ? Status{} : may_remove_name(*share_, who, path, fd);
+  }
+
   Status rename(const ports::Credentials& who, std::string_view from, std::string_view to,
                 bool replace) override {
     if (const Status ok = check_path(from); !ok) return ok;

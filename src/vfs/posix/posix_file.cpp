@@ -88,6 +88,9 @@ class PosixFile final : public ports::BackendFile {
   Result<ports::SystemRights> system_rights() override {
     return system_rights_of(*share_, at_.get());
   }
+  Status set_default_acl(const std::optional<ports::PosixAcl>& acl) override {
+    return change_default_acl(*share_, at_.get(), acl);
+  }
   Status set_system_acl(const ports::PosixAcl& acl) override {
     return change_system_acl(*share_, at_.get(), acl);
   }

@@ -197,6 +197,9 @@ class PosixStream final : public ports::BackendFile {
   Result<ports::SystemRights> system_rights() override {
     return with_base([](ports::BackendFile& base) { return base.system_rights(); });
   }
+  Status set_default_acl(const std::optional<ports::PosixAcl>& acl) override {
+    return with_base([&](ports::BackendFile& base) { return base.set_default_acl(acl); });
+  }
   Status set_system_acl(const ports::PosixAcl& acl) override {
     return with_base([&](ports::BackendFile& base) { return base.set_system_acl(acl); });
   }

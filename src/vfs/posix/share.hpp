@@ -202,6 +202,8 @@ inline constexpr std::uint32_t kSymlinkTag = 0xA000000C;
 // As the daemon; see ports::BackendFile.
 [[nodiscard]] Result<ports::SystemRights> system_rights_of(const Share& share, int fd);
 [[nodiscard]] Status change_system_acl(const Share& share, int fd, const ports::PosixAcl& acl);
+[[nodiscard]] Status change_default_acl(const Share& share, int fd,
+                                        const std::optional<ports::PosixAcl>& acl);
 [[nodiscard]] Status change_owner(const Share& share, int fd, std::optional<std::uint32_t> uid,
                                   std::optional<std::uint32_t> gid);
 

@@ -136,6 +136,23 @@ Status change_system_acl(const Share& share, int fd, const ports::PosixAcl& acl)
   return errno == EPERM ? Status(fail(NtStatus::NotSupported)) : Status(fail_errno(During::Change));
 }
 
+Status change_default_acl(const Share& share, int fd, const std::optional<ports::PosixAcl>& acl) {
+  const ActAsDaemon daemon(share);
+  const ProcPath path(fd);
+  int done = 0;
+  if (acl) {
+    const Bytes bytes = encode_posix_acl(*acl);
+    done = ::setxattr(path.c_str(), kDefaultXattr, bytes.data(), bytes.size(), 0);
+  } else {
+    done = ::removexattr(path.c_str(), kDefaultXattr);
+    if (done != 0 && errno == ENODATA) return {};
+  }
+  if (done == 0) return {};
+  if (errno == ENOSPC || errno == E2BIG || errno == ERANGE) return fail(NtStatus::DiskFull);
+  if (errno == EPERM || errno == EOPNOTSUPP) return fail(NtStatus::NotSupported);
+  return fail_errno(During::Change);
+}
+
 Status change_owner(const Share& share, int fd, std::optional<std::uint32_t> uid,
                     std::optional<std::uint32_t> gid) {
   const ActAsDaemon daemon(share);
