@@ -189,9 +189,18 @@ void visit_list(A& a, std::vector<T>& values, std::size_t element_size_min) {
   a.list(values, element_size_min, [&](T& value) { visit(a, value); });
 }
 template <class A>
+void visit(A& a, LockSet& v) {
+  std::vector<HeldLock> locks;
+  if (!a.decoding()) locks.assign(v.begin(), v.end());
+  visit_list(a, locks, 25);
+  if (!a.decoding()) return;
+  // So that equal states are equal bytes.
+  if (!LockSet::in_order(locks)) return a.fail();
+  v = LockSet(std::move(locks));
+}
+template <class A>
 void visit(A& a, Restrictions& v) {
-  visit(a, v.version);
-  visit_list(a, v.locks, 25);
+  all(a, v.version, v.locks);
   visit_list(a, v.cachers, 40);
 }
 /// One byte where there is nothing to say, as of most opens.

@@ -254,7 +254,7 @@ TEST(Codec, A_state_whose_parts_do_not_know_each_other_is_none) {
   const FileState good = a_state();
   EXPECT_TRUE(decodes(good));
   FileState lock_of_nobody = good;
-  lock_of_nobody.locks[0].open = OpenId{1};
+  lock_of_nobody.locks = {{OpenId{1}, {0, 1, true}}};
   EXPECT_FALSE(decodes(lock_of_nobody));
   FileState lease_of_nobody = good;
   lease_of_nobody.caches.begin()->second.opens = {OpenId{1}};

@@ -1,5 +1,6 @@
 // The canonical bytes of a file's state: every field, in the order of the structs in state.hpp.
 #include <algorithm>
+#include <map>
 
 #include "coherence/codec_fields.hpp"
 #include "coherence/share.hpp"
@@ -77,7 +78,7 @@ void visit(A& a, FileState& v) {
   visit_map(a, v.opens);
   visit_map(a, v.kept);
   visit_map(a, v.caches);
-  visit_list(a, v.locks, 25);
+  visit(a, v.locks);
   a.list(v.waiters, 1, [&](Waiter& waiter) { visit(a, waiter); });
   a.list(v.held, 1, [&](HeldReply& reply) { visit(a, reply); });
   visit_map(a, v.nodes);
@@ -145,6 +146,9 @@ std::optional<FileState> decode_state(ByteReader& in) {
   fields::visit(a, *file);
   if (!in.ok() || !parts_know_each_other(*file)) return std::nullopt;
   for (const auto& [id, open] : file->opens) count_share(file->shares, open.access, open.share, 1);
+  std::map<OpenId, std::vector<HeldLock>> locks;
+  for (const HeldLock& held : file->locks) locks[held.open].push_back(held);
+  for (auto& [id, own] : locks) file->opens.at(id).locks = LockSet(std::move(own));
   return file;
 }
 

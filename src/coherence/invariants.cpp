@@ -79,14 +79,27 @@ void check_caches(const FileState& file, std::vector<std::string>& wrong) {
 }
 
 void check_locks(const FileState& file, std::vector<std::string>& wrong) {
-  for (std::size_t i = 0; i < file.locks.size(); ++i) {
-    if (!file.opens.contains(file.locks[i].open)) {
-      wrong.push_back(name(file.locks[i].open) + " is gone but its lock is held");
+  std::vector<HeldLock> of_opens;
+  for (const auto& [id, open] : file.opens) {
+    of_opens.insert(of_opens.end(), open.locks.begin(), open.locks.end());
+    for (const HeldLock& held : open.locks) {
+      if (held.open != id) wrong.push_back(name(id) + " has a lock of " + name(held.open));
     }
-    for (std::size_t k = i + 1; k < file.locks.size(); ++k) {
-      if (lock_conflict(file.locks[i], file.locks[k].open, file.locks[k].range)) {
-        wrong.push_back("locks of " + name(file.locks[i].open) + " and " +
-                        name(file.locks[k].open) + " conflict");
+  }
+  if (LockSet(std::move(of_opens)) != file.locks) {
+    wrong.emplace_back("the file's locks are not those of its opens");
+  }
+  const std::vector<HeldLock> locks(file.locks.begin(), file.locks.end());
+  for (std::size_t i = 0; i < locks.size(); ++i) {
+    if (!file.opens.contains(locks[i].open)) {
+      wrong.push_back(name(locks[i].open) + " is gone but its lock is held");
+    }
+    // A shared lock may be laid over an exclusive one of the same open, not the other way about.
+    for (std::size_t k = i + 1; k < locks.size(); ++k) {
+      if (lock_conflict(locks[i], locks[k].open, locks[k].range) &&
+          lock_conflict(locks[k], locks[i].open, locks[i].range)) {
+        wrong.push_back("locks of " + name(locks[i].open) + " and " + name(locks[k].open) +
+                        " conflict");
       }
     }
   }
@@ -98,11 +111,7 @@ void check_waits(const FileState& file, std::vector<std::string>& wrong) {
   for (const Waiter& waiter : file.waiters) {
     const std::string who = "request " + std::to_string(waiter.request.raw());
     if (const auto* const lock = std::get_if<Lock>(&waiter.what)) {
-      const bool blocked =
-          !lock->ranges.empty() &&
-          std::any_of(file.locks.begin(), file.locks.end(), [&](const HeldLock& held) {
-            return lock_conflict(held, lock->open, lock->ranges[0]);
-          });
+      const bool blocked = !lock->ranges.empty() && lock_refused(file, lock->open, lock->ranges[0]);
       if (!blocked) wrong.push_back(who + " waits for a lock that nobody holds");
       if (!file.opens.contains(lock->open)) wrong.push_back(who + " waits through no open");
     } else if (std::holds_alternative<Renamed>(waiter.what)) {

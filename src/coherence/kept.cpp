@@ -4,6 +4,7 @@
 
 #include "coherence/caching.hpp"
 #include "coherence/deletion.hpp"
+#include "coherence/locks.hpp"
 
 namespace flotilla::coherence {
 namespace {
@@ -321,9 +322,7 @@ KeptOpen kept_open(const FileState& file, OpenId open) {
     what.open.durability = kept->second.durability;
     what.sequences = kept->second.sequences;
   }
-  for (const HeldLock& held : file.locks) {
-    if (held.open == open) what.locks.push_back(held.range);
-  }
+  for (const HeldLock& held : file.opens.at(open).locks) what.locks.push_back(held.range);
   return what;
 }
 

@@ -1,7 +1,5 @@
 #include "coherence/locks.hpp"
 
-#include <algorithm>
-
 #include "coherence/caching.hpp"
 #include "coherence/kept.hpp"
 
@@ -10,14 +8,15 @@ namespace {
 
 /// [MS-SMB2] 3.3.5.14.1: elements are released one by one; what is released stays so on an error.
 NtStatus unlock(Turn& turn, const Lock& lock) {
-  auto& locks = turn.file.locks;
+  LockSet& own = turn.file.opens.at(lock.open).locks;
   for (const LockRange& range : lock.ranges) {
-    const auto it = std::find_if(locks.begin(), locks.end(), [&](const HeldLock& held) {
-      return held.open == lock.open && held.range.offset == range.offset &&
-             held.range.length_bytes == range.length_bytes;
-    });
-    if (it == locks.end()) return NtStatus::RangeNotLocked;
-    locks.erase(it);
+    // A shared lock that lies over an exclusive one of the same range came later.
+    HeldLock held{lock.open, {range.offset, range.length_bytes, true}};
+    if (!own.erase(held)) {
+      held.range.exclusive = false;
+      if (!own.erase(held)) return NtStatus::RangeNotLocked;
+    }
+    (void)turn.file.locks.erase(held);
     turn.locks_changed = true;
     turn.look_again = true;
   }
@@ -26,21 +25,31 @@ NtStatus unlock(Turn& turn, const Lock& lock) {
 
 /// [MS-SMB2] 3.3.5.14.2: all elements or none; a later one also minds the earlier ones.
 bool take_all(FileState& file, const Lock& lock) {
-  const std::size_t before = file.locks.size();
+  const LockSet before = file.locks;
+  const LockSet own_before = file.opens.at(lock.open).locks;
   for (const LockRange& range : lock.ranges) {
-    const bool refused =
-        std::any_of(file.locks.begin(), file.locks.end(),
-                    [&](const HeldLock& held) { return lock_conflict(held, lock.open, range); });
-    if (refused) {
-      file.locks.resize(before);
+    if (lock_refused(file, lock.open, range)) {
+      file.locks = before;
+      file.opens.at(lock.open).locks = own_before;
       return false;
     }
-    file.locks.push_back({lock.open, range});
+    add_lock(file, lock.open, range);
   }
   return true;
 }
 
 }  // namespace
+
+void add_lock(FileState& file, OpenId open, const LockRange& range) {
+  file.locks.insert({open, range});
+  file.opens.at(open).locks.insert({open, range});
+}
+
+void drop_locks(FileState& file, OpenId open) {
+  LockSet& own = file.opens.at(open).locks;
+  file.locks.erase_all(own);
+  own = {};
+}
 
 Verdict try_lock(Turn& turn, NodeId from, RequestId request, const Lock& lock) {
   FileState& file = turn.file;

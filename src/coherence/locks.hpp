@@ -10,14 +10,10 @@ namespace flotilla::coherence {
 /// Spec  [MS-FSA] 2.1.4.10 Algorithm for Determining If a Range Access Conflicts with Byte-Range
 ///       Locks
 [[nodiscard]] constexpr bool ranges_overlap(const LockRange& a, const LockRange& b) noexcept {
-  const auto last = [](const LockRange& r) {
-    const std::uint64_t end = r.offset + (r.length_bytes - 1);
-    return end < r.offset ? ~std::uint64_t{0} : end;
-  };
   if (a.length_bytes == 0 && b.length_bytes == 0) return false;
-  if (a.length_bytes == 0) return b.offset < a.offset && a.offset <= last(b);
-  if (b.length_bytes == 0) return a.offset < b.offset && b.offset <= last(a);
-  return a.offset <= last(b) && b.offset <= last(a);
+  if (a.length_bytes == 0) return b.offset < a.offset && a.offset <= last_byte(b);
+  if (b.length_bytes == 0) return a.offset < b.offset && b.offset <= last_byte(a);
+  return a.offset <= last_byte(b) && b.offset <= last_byte(a);
 }
 
 /// Whether `asked` through `open` must wait for `held`. Shared locks never exclude each other; an
@@ -29,6 +25,16 @@ namespace flotilla::coherence {
   if (held.open == open && held.range.exclusive && !asked.exclusive) return false;
   return ranges_overlap(held.range, asked);
 }
+
+/// Whether the file's locks make `asked` through `open` wait. O(log n) and the locks that overlap.
+[[nodiscard]] inline bool lock_refused(const FileState& file, OpenId open, const LockRange& asked) {
+  return file.locks.any_near(
+      asked, [&](const HeldLock& held) { return lock_conflict(held, open, asked); });
+}
+
+/// Input  `open` is one of the file's
+void add_lock(FileState& file, OpenId open, const LockRange& range);
+void drop_locks(FileState& file, OpenId open);
 
 /// Takes or releases locks. On success the answer is in `turn.answers`.
 [[nodiscard]] Verdict try_lock(Turn& turn, NodeId from, RequestId request, const Lock& lock);

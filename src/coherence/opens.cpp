@@ -124,10 +124,9 @@ bool remove_open(Turn& turn, OpenId open) {
   FileState& file = turn.file;
   const auto it = file.opens.find(open);
   if (it == file.opens.end()) return false;
+  turn.locks_changed = turn.locks_changed || !it->second.locks.empty();
+  drop_locks(file, open);
   const OpenState state = it->second;
-  const std::size_t locks_before = file.locks.size();
-  std::erase_if(file.locks, [&](const HeldLock& held) { return held.open == open; });
-  turn.locks_changed = turn.locks_changed || file.locks.size() != locks_before;
   leave_cache(turn, open, state);
   file.opens.erase(open);
   count_share(file.shares, state.access, state.share, -1);

@@ -28,11 +28,12 @@ bool conflicts(const FileState& file, const AssertOpen& asserted) {
     if ((cache.rights & kCacheWrite) != 0 && (open.access & kSharedAccess) != 0) return true;
   }
   for (const LockRange& range : asserted.locks) {
-    for (const HeldLock& held : file.locks) {
-      if (lock_conflict(held, open.open, range) &&
-          lock_conflict({open.open, range}, held.open, held.range)) {
-        return true;
-      }
+    const HeldLock mine{open.open, range};
+    if (file.locks.any_near(range, [&](const HeldLock& held) {
+          return lock_conflict(held, open.open, range) &&
+                 lock_conflict(mine, held.open, held.range);
+        })) {
+      return true;
     }
   }
   return false;
@@ -104,7 +105,7 @@ void take_in(Turn& turn, NodeId node, const AssertOpen& asserted) {
   if (node.raw() != 0) file.nodes.try_emplace(node);
   take_in_cache(turn, asserted);
   take_in_durability(turn, open.open, open.durability, asserted.sequences);
-  for (const LockRange& range : asserted.locks) file.locks.push_back({open.open, range});
+  for (const LockRange& range : asserted.locks) add_lock(file, open.open, range);
   turn.locks_changed = turn.locks_changed || !asserted.locks.empty();
 }
 

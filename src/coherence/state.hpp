@@ -59,6 +59,7 @@ struct OpenState {
   bool answered = false;
   bool cached = false;
   CacheId cache;  ///< where `cached`
+  LockSet locks;  ///< its part of FileState::locks. Derived, so not among the canonical bytes
   friend bool operator==(const OpenState&, const OpenState&) = default;
 };
 
@@ -129,7 +130,7 @@ struct FileState {
   ShareCounts shares;           ///< of `opens`
   std::map<OpenId, Kept> kept;  ///< those of `opens` with a Durability; mostly none
   std::map<CacheId, Cache> caches;
-  std::vector<HeldLock> locks;  ///< in the order of their grants
+  LockSet locks;
   std::vector<Waiter> waiters;  ///< first come, first looked at
   std::vector<HeldReply> held;
   std::map<NodeId, NodeKnowledge> nodes;

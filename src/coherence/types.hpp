@@ -10,6 +10,7 @@
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "base/nt_status.hpp"
+#include "coherence/lock_set.hpp"
 
 namespace flotilla::coherence {
 
@@ -51,21 +52,6 @@ struct CacheRequest {
   friend bool operator==(const CacheRequest&, const CacheRequest&) = default;
 };
 
-/// One element of a LOCK request, or a held lock. [MS-SMB2] 2.2.26.1. Length 0 is legal.
-struct LockRange {
-  std::uint64_t offset = 0;
-  std::uint64_t length_bytes = 0;
-  bool exclusive = false;
-  friend bool operator==(const LockRange&, const LockRange&) = default;
-};
-
-/// A granted byte-range lock as every node with an open on the file knows it.
-struct HeldLock {
-  OpenId open;
-  LockRange range;
-  friend bool operator==(const HeldLock&, const HeldLock&) = default;
-};
-
 /// Somebody who caches what it read: a write by anybody else must break it first.
 /// `open` is one of the lease's opens, or the oplock's open; `key` is zero for an oplock.
 struct Cacher {
@@ -79,7 +65,7 @@ struct Cacher {
 /// every change of the file's restrictions under one owner and epoch; a smaller one is stale.
 struct Restrictions {
   std::uint64_t version = 0;
-  std::vector<HeldLock> locks;
+  LockSet locks;
   std::vector<Cacher> cachers;
   friend bool operator==(const Restrictions&, const Restrictions&) = default;
 };

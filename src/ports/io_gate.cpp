@@ -10,12 +10,6 @@
 namespace flotilla::ports {
 namespace {
 
-/// The last byte of a range that is not empty; cut at the end of 64 bits.
-std::uint64_t last_byte(std::uint64_t offset, std::uint64_t length_bytes) noexcept {
-  const std::uint64_t last = offset + (length_bytes - 1);
-  return last < offset ? std::numeric_limits<std::uint64_t>::max() : last;
-}
-
 bool allows(const coherence::HeldLock& lock, OpenId open, IoGate::Access access) noexcept {
   if (lock.range.exclusive) return lock.open == open;
   return access == IoGate::Access::Read;
@@ -47,19 +41,11 @@ void IoGate::Ticket::release() noexcept {
 
 bool IoGate::forbidden(OpenId open, std::uint64_t offset, std::uint64_t length_bytes,
                        Access access) const {
-  const auto& locks = restrictions_.locks;
-  if (locks.empty() || length_bytes == 0) return false;
+  if (length_bytes == 0) return false;
   const coherence::LockRange io{offset, length_bytes, false};
-  const std::uint64_t last = last_byte(offset, length_bytes);
-  // The first lock that, with those before it, reaches as far as this I/O's first byte.
-  const auto first = std::lower_bound(reach_.begin(), reach_.end(), offset);
-  for (auto i = static_cast<std::size_t>(first - reach_.begin()); i < locks.size(); ++i) {
-    if (locks[i].range.offset > last) break;
-    if (!allows(locks[i], open, access) && coherence::ranges_overlap(locks[i].range, io)) {
-      return true;
-    }
-  }
-  return false;
+  return restrictions_.locks.any_near(io, [&](const coherence::HeldLock& lock) {
+    return !allows(lock, open, access) && coherence::ranges_overlap(lock.range, io);
+  });
 }
 
 Result<IoGate::Ticket> IoGate::admit(OpenId open, std::uint64_t offset, std::uint64_t length_bytes,
@@ -102,28 +88,10 @@ void IoGate::drain(std::unique_lock<std::mutex> lock, std::function<void()> done
 }
 
 void IoGate::restrict(coherence::Restrictions restrictions, std::function<void()> drained) {
-  // In the order of their grants, they mostly ascend already.
-  constexpr auto kAscending = [](const coherence::HeldLock& a, const coherence::HeldLock& b) {
-    return a.range.offset < b.range.offset;
-  };
-  auto& locks = restrictions.locks;
-  const auto tail = std::is_sorted_until(locks.begin(), locks.end(), kAscending);
-  if (tail != locks.end()) {
-    std::stable_sort(tail, locks.end(), kAscending);
-    std::inplace_merge(locks.begin(), tail, locks.end(), kAscending);
-  }
-  std::vector<std::uint64_t> reach;
-  reach.reserve(restrictions.locks.size());
-  for (const coherence::HeldLock& lock : locks) {
-    const std::uint64_t length_bytes = std::max<std::uint64_t>(lock.range.length_bytes, 1);
-    const std::uint64_t last = last_byte(lock.range.offset, length_bytes);
-    reach.push_back(reach.empty() ? last : std::max(reach.back(), last));
-  }
   std::unique_lock lock{mutex_};
   if (restrictions.version > restrictions_.version) {
     restricted_.store(!restrictions.cachers.empty(), std::memory_order_release);
-    restrictions_ = std::move(restrictions);
-    reach_ = std::move(reach);
+    std::swap(restrictions_, restrictions);  // what goes may be large: without the mutex
   }
   drain(std::move(lock), std::move(drained));
 }

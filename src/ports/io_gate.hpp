@@ -93,8 +93,7 @@ class IoGate : public std::enable_shared_from_this<IoGate> {
   std::shared_ptr<const ServeLease> lease_;
   mutable std::mutex mutex_;
   std::atomic<bool> restricted_{false};  ///< false: no cacher is known, must_break_readers is cheap
-  coherence::Restrictions restrictions_;  ///< its locks sorted by offset
-  std::vector<std::uint64_t> reach_;      ///< [i]: the last byte that locks 0..i reach to
+  coherence::Restrictions restrictions_;
   std::vector<OpenId> revoked_;
   std::uint64_t generation_ = 0;
   std::vector<std::pair<std::uint64_t, std::uint32_t>>

@@ -28,7 +28,7 @@ struct Gate : testing::Test {
     return tried(open, offset, length, IoGate::Access::Write);
   }
   void lock(std::uint64_t version, std::vector<coherence::HeldLock> locks) {
-    gate->restrict({version, std::move(locks), {}}, [this] { ++drained; });
+    gate->restrict({version, coherence::LockSet(std::move(locks)), {}}, [this] { ++drained; });
   }
 };
 
