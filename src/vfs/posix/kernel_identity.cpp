@@ -1,9 +1,11 @@
 #include "vfs/posix/kernel_identity.hpp"
 
+#include <linux/capability.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -77,6 +79,14 @@ SwitchAbility probe_switch_ability() {
         "ordinary user";
   }
   return out;
+}
+
+void obey_limits_of_users() noexcept {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+  if (::syscall(SYS_capget, &header, sets.data()) != 0) return;
+  sets[0].effective &= ~CAP_TO_MASK(CAP_SYS_RESOURCE);
+  ::syscall(SYS_capset, &header, sets.data());
 }
 
 ActAs::ActAs(bool enabled, std::uint32_t uid, std::uint32_t gid,

@@ -21,6 +21,11 @@ struct SwitchAbility {
 /// Tries a switch and switches back. Once at start.
 [[nodiscard]] SwitchAbility probe_switch_ability();
 
+/// Gives up CAP_SYS_RESOURCE, which setfsuid(2) leaves to a thread that acts as a user: with it no
+/// write meets a quota, and users fill the blocks that are reserved for root. Of the calling thread
+/// and those that it starts.
+void obey_limits_of_users() noexcept;
+
 /// Acts as somebody from construction to destruction, then as before. Nests. Costs no system call
 /// where the thread already is that somebody.
 /// Calls   one thread, as a local variable only; never across a co_await

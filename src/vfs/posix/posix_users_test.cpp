@@ -1,8 +1,11 @@
 // The posix backend for several users: whose files, whose rights, and who may change what.
 #include <fcntl.h>
 #include <gmock/gmock.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -150,6 +153,13 @@ TEST_F(PosixUsers, UseShareOwnerActsAsTheOwnerOfTheSharesDirectory) {
   const ports::Credentials guest{65534, 65534, {}, true};
   EXPECT_EQ(made(*backend_, "f", false, guest)->facts()->uid, kAlice.uid);
   EXPECT_EQ(status_of(backend_->create(kBob, "g", false, 0)), NtStatus::AccessDenied);
+}
+
+TEST_F(PosixUsers, WritesMeetQuotasAndLeaveRootsBlocks) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
+  ASSERT_EQ(::syscall(SYS_capget, &header, sets), 0);
+  EXPECT_EQ(sets[0].effective & CAP_TO_MASK(CAP_SYS_RESOURCE), 0U);
 }
 
 TEST_F(PosixUsers, AnImpossibleIdIsAccessDenied) {

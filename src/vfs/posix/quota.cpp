@@ -60,9 +60,12 @@ Result<ports::UserQuota> kernel_quota_of(int fd, std::uint32_t uid) {
 
 Result<std::optional<ports::UserQuota>> kernel_next_quota(int fd, std::uint32_t uid) {
   if_nextdqblk block{};
-  // Beyond the last entry the kernel says what it says where there are no quotas: ESRCH or ENOENT.
-  if (!kernel_quota_of(fd, uid)) return fail(NtStatus::NotSupported);
-  if (!call(fd, Q_GETNEXTQUOTA, uid, &block) || block.dqb_id < uid) return std::nullopt;
+  if (!call(fd, Q_GETNEXTQUOTA, uid, &block) || block.dqb_id < uid) {
+    // Beyond the last entry the kernel says what it says where there are no quotas: ESRCH or
+    // ENOENT. Asking for the quota of `uid` would tell too, but makes an entry of it.
+    if (const auto state = kernel_quota_state(fd); !state) return fail(state.error());
+    return std::nullopt;
+  }
   return ports::UserQuota{block.dqb_id, block.dqb_curspace, block.dqb_bsoftlimit * kBlockBytes,
                           block.dqb_bhardlimit * kBlockBytes};
 }
