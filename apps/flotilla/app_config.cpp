@@ -8,6 +8,8 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "base/bytes.hpp"
+#include "crypto/hash.hpp"
 #include "flotilla/toml_reader.hpp"
 
 namespace flotilla::app {
@@ -75,6 +77,15 @@ void read_server(TomlTable table, AppConfig& config) {
   table.text("name", server.server_name);
   table.text("workgroup", server.workgroup);
   table.text("comment", server.comment);
+  std::string domain_sid;
+  table.text("domain_sid", domain_sid);
+  if (!domain_sid.empty()) {
+    server.domain_sid = wire::Sid::parse(domain_sid);
+    if (!server.domain_sid || !ports::IdMap::is_domain(*server.domain_sid)) {
+      table.bad(*table.node("domain_sid"), "domain_sid",
+                "S-1-5-21 and three numbers, as `net getlocalsid` shows it");
+    }
+  }
   read_dialect(table, "dialect_min", server.dialect_min);
   read_dialect(table, "dialect_max", server.dialect_max);
   std::string signing;
@@ -381,6 +392,18 @@ std::expected<AppConfig, Message> load_config(const std::filesystem::path& path)
   return config;
 }
 
+std::string ids_text(const ports::ServerConfig& server) {
+  std::string text = server.ids().machine_sid().to_string();
+  std::string others;
+  for (const ports::DomainIds& domain : server.domains) {
+    others += fmt::format("{} {} {}\n", domain.domain.to_string(), domain.first_id, domain.count);
+  }
+  if (others.empty()) return text;
+  const auto digest = crypto::sha256(as_bytes(others));
+  return fmt::format("{} and {} [[domain]] ({:08x})", text, server.domains.size(),
+                     load_le<std::uint32_t>(digest.data()));
+}
+
 std::expected<void, Message> check(const AppConfig& config) {
   const std::string& name = config.server.server_name;
   if (name.empty() || name.size() > 15) {
@@ -399,6 +422,12 @@ std::expected<void, Message> check(const AppConfig& config) {
     return std::unexpected("[rpc] all_pipes: expected rpc_node, the node that they go to");
   }
   const auto& domains = config.server.domains;
+  for (const ports::DomainIds& domain : domains) {
+    if (domain.domain == config.server.ids().machine_sid()) {
+      return std::unexpected("[[domain]]: " + domain.domain.to_string() +
+                             " is this server's own (domain_sid, or what follows from its name)");
+    }
+  }
   for (std::size_t i = 0; i < domains.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       const std::uint64_t first = std::max(domains[i].first_id, domains[j].first_id);

@@ -64,6 +64,10 @@ using Message = std::string;
 /// "NAME=DIR": the directory must exist.
 [[nodiscard]] std::expected<ports::ShareConfig, Message> parse_share(const std::string& text);
 
+/// All that SIDs and ids follow from, short: nodes of a pool compare it. The server's own domain,
+/// and the others by a digest.
+[[nodiscard]] std::string ids_text(const ports::ServerConfig& server);
+
 /// What only the whole can tell: shares exist once, names are legal, the pool has its key.
 [[nodiscard]] std::expected<void, Message> check(const AppConfig& config);
 

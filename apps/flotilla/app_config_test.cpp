@@ -26,6 +26,7 @@ listen = ["127.0.0.1:4450", "[::1]:445"]
 signing = "enabled"
 encryption = "desired"
 multichannel = false
+domain_sid = "S-1-5-21-7-8-9"
 change_notify = false
 dialect_min = "3.0"
 break_timeout_s = 10
@@ -46,6 +47,7 @@ encryption = "required"
   EXPECT_EQ(config->server.encryption, ports::EncryptionMode::Desired);
   EXPECT_EQ(config->server.shares[0].encryption, ports::EncryptionMode::Required);
   EXPECT_FALSE(config->server.multichannel);
+  EXPECT_EQ(config->server.ids().machine_sid().to_string(), "S-1-5-21-7-8-9");
   EXPECT_FALSE(config->server.change_notify);
   EXPECT_EQ(config->server.dialect_min, 0x0300);
   EXPECT_EQ(config->server.break_timeout, std::chrono::seconds(10));
@@ -80,6 +82,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"[server]\nthreads = \"two\"\n", ":2: ", "a number from 0 to 255"},
         BadFile{"[server]\nleases = 1\n", ":2: ", "true or false"},
         BadFile{"[server]\nsigning = \"never\"\n", ":2: ", "\"enabled\" or \"required\""},
+        BadFile{"[server]\ndomain_sid = \"S-1-5-32-1-2-3\"\n", ":2: ", "net getlocalsid"},
+        BadFile{"[server]\ndomain_sid = \"S-1-5-21-1-2-3-500\"\n", ":2: ", "net getlocalsid"},
         BadFile{"[server]\nencryption = \"yes\"\n", ":2: ", "\"desired\" or \"required\""},
         BadFile{"[server]\nlisten = [\"here:445\"]\n", ":2: ", "numeric address"},
         BadFile{"[server]\nlisten = [\"127.0.0.1:0\"]\n", ":2: ", "a port from 1 to 65535"},
@@ -103,6 +107,33 @@ TEST(Config, TheWholeIsCheckedToo) {
   EXPECT_NE(check(config).error().find("/no/such/place"), std::string::npos);
   config.server.shares[1] = {.name = "b/c", .path = "/tmp"};
   EXPECT_NE(check(config).error().find("80 characters"), std::string::npos);
+}
+
+TEST(Config, NodesOfAPoolCompareAllThatIdsFollowFrom) {
+  ports::ServerConfig one;
+  ports::ServerConfig other = one;
+  EXPECT_EQ(ids_text(one), ids_text(other));
+  other.server_name = "flotilla";
+  EXPECT_EQ(ids_text(one), ids_text(other)) << "without case";
+  other.server_name = "OTHER";
+  EXPECT_NE(ids_text(one), ids_text(other));
+  one.domain_sid = other.domain_sid = wire::Sid{5, {21, 7, 8, 9}};
+  EXPECT_EQ(ids_text(one), ids_text(other)) << "the name makes no SID then";
+  other.domains.push_back({wire::Sid{5, {21, 1, 2, 3}}, 100000, 1000});
+  EXPECT_NE(ids_text(one), ids_text(other));
+  one.domains.push_back({wire::Sid{5, {21, 1, 2, 3}}, 100000, 2000});
+  EXPECT_NE(ids_text(one), ids_text(other));
+  one.domains[0].count = 1000;
+  EXPECT_EQ(ids_text(one), ids_text(other));
+}
+
+TEST(Config, TheServersOwnDomainHasNoOtherIds) {
+  AppConfig config = default_config();
+  config.server.shares.push_back({.name = "a", .path = "/tmp"});
+  config.server.domain_sid = wire::Sid{5, {21, 7, 8, 9}};
+  config.server.domains.push_back({*config.server.domain_sid, 100000, 1000});
+  ASSERT_FALSE(check(config).has_value());
+  EXPECT_NE(check(config).error().find("domain_sid"), std::string::npos);
 }
 
 TEST(Config, ShareAndListenFlags) {

@@ -26,6 +26,7 @@ struct UserAdd {
   std::filesystem::path password_file;  ///< "-": standard input
   std::optional<std::uint32_t> uid;
   std::optional<std::uint32_t> gid;
+  std::optional<std::uint32_t> rid;  ///< in the server's domain; nothing: as it was, or by the uid
   bool as_share_owner = false;
 };
 struct GroupAdd {
@@ -33,6 +34,7 @@ struct GroupAdd {
   std::string name;
   std::vector<std::string> members;  ///< names or SIDs; replaces those that were there
   std::optional<std::uint32_t> gid;
+  std::optional<std::uint32_t> rid;  ///< as UserAdd::rid
 };
 int group_add(const GroupAdd& what);
 int group_list(const std::filesystem::path& users_file);

@@ -6,6 +6,7 @@
 
 #include "flotilla/commands.hpp"
 #include "flotilla/import/import.hpp"
+#include "flotilla/import/samba_state.hpp"
 
 namespace {
 
@@ -61,22 +62,46 @@ int run_config_check(const std::string& file) {
   return 0;
 }
 
+std::expected<void, std::string> write_new(const std::string& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary | std::ios_base::noreplace);
+  if (!out) return std::unexpected(path + ": cannot be made, or is there already");
+  out << text;
+  if (!out.flush()) return std::unexpected(path + ": cannot be written");
+  return {};
+}
+
+/// Samba's users into a new file; what they lose goes to `facts`.
+std::expected<void, std::string> import_users(const std::string& from, const std::string& to,
+                                              flotilla::app::SambaFacts& facts) {
+  if (std::filesystem::exists(to)) return std::unexpected(to + ": is there already");
+  if (!facts.domain_sid) return {};  // a remark says why
+  auto users = flotilla::app::users_of_samba(from, *facts.domain_sid);
+  if (!users) return std::unexpected("Samba's users cannot be read: " + users.error());
+  if (auto saved = users->db.save(to); !saved) return saved;
+  facts.users_are_taken = true;
+  for (std::string& remark : users->remarks) facts.remarks.push_back(std::move(remark));
+  std::cerr << to << ": " << users->db.users().size() << " user(s), " << users->db.groups().size()
+            << " group(s)\n";
+  return {};
+}
+
 /// The new file to `to` ("-": standard output), what it does not say to standard error.
-int run_config_import(const std::string& from, const std::string& to) {
+int run_config_import(const std::string& from, const std::string& to, const std::string& users) {
   std::ifstream file(from, std::ios::binary);
   if (!file) return fail(from + ": cannot be read");
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const flotilla::app::Imported made = flotilla::app::import_smb_conf(text);
+  flotilla::app::SambaFacts facts = flotilla::app::ask_samba(text);
+  if (!users.empty()) {
+    if (auto done = import_users(from, users, facts); !done) return fail(done.error());
+  }
+  const flotilla::app::Imported made = flotilla::app::import_smb_conf(text, facts);
   if (to == "-") {
     std::cout << made.toml;
-  } else {
-    std::ofstream out(to, std::ios::binary | std::ios_base::noreplace);
-    if (!out) return fail(to + ": cannot be made, or is there already");
-    out << made.toml;
-    if (!out.flush()) return fail(to + ": cannot be written");
+  } else if (auto done = write_new(to, made.toml); !done) {
+    return fail(done.error());
   }
   for (const flotilla::app::ImportRemark& remark : made.remarks) {
-    std::cerr << from << ':' << remark.line << ": "
+    std::cerr << from << (remark.line == 0 ? "" : ":" + std::to_string(remark.line)) << ": "
               << (remark.section.empty() ? "" : "[" + remark.section + "] ") << remark.what << '\n';
   }
   std::cerr << from << ": " << made.shares << " share(s), " << made.remarks.size()
@@ -113,6 +138,9 @@ int main(int argc, char** argv) {
   user_add->add_option("--password-file", add.password_file, "default -: standard input");
   user_add->add_option("--uid", add.uid, "act as this uid (where no account has the name)");
   user_add->add_option("--gid", add.gid);
+  const CLI::Range rids(500, 0x3FFFFFFF);
+  user_add->add_option("--rid", add.rid, "its RID in the server's domain, as Samba had it")
+      ->check(rids);
   user_add->add_flag("--as-share-owner", add.as_share_owner,
                      "act as the owner of the share's directory, whatever accounts there are");
   user_add->callback([&] {
@@ -136,6 +164,7 @@ int main(int argc, char** argv) {
       ->required();
   group_add->add_option("--member", group_what.members, "a user's name or a SID, repeatable");
   group_add->add_option("--gid", group_what.gid, "a gid that its members get");
+  group_add->add_option("--rid", group_what.rid, "its RID in the server's domain")->check(rids);
   group_add->add_option("--users-file", users_file, "default " + default_users);
   group_add->callback([&] {
     group_what.users_file = users_file;
@@ -162,7 +191,11 @@ int main(int argc, char** argv) {
       config->add_subcommand("import", "make one from Samba's smb.conf, and say what is lost");
   config_import->add_option("file", samba_file, "default " + samba_file);
   config_import->add_option("--output", imported_file, "a new file; default -: standard output");
-  config_import->callback([&] { result = run_config_import(samba_file, imported_file); });
+  std::string imported_users;
+  config_import->add_option("--users-file", imported_users,
+                            "a new file of Samba's users, their password hashes and RIDs");
+  config_import->callback(
+      [&] { result = run_config_import(samba_file, imported_file, imported_users); });
 
   std::string status_config;
   std::string runtime_dir;

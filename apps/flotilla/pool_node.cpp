@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,15 +112,20 @@ std::optional<front::ConnectionTuple> decode(ByteView bytes) {
 }  // namespace
 
 struct PoolNode::Impl {
-  Impl(const PoolConfig& pool_config, const PoolKey& pool_key)
-      : config(pool_config), key(pool_key), address(address_of(pool_config)) {}
+  Impl(const PoolConfig& pool_config, std::string pool_ids, const PoolKey& pool_key)
+      : config(pool_config),
+        ids(std::move(pool_ids)),
+        key(pool_key),
+        address(address_of(pool_config)) {}
 
   void on_view(const pool::View& view);
+  [[nodiscard]] bool agrees(const pool::View& view);
   void on_lost();
   void on_fact(const std::string& name, ByteView value);
   void keep_address(const std::stop_token& stop);
 
   const PoolConfig config;
+  const std::string ids;
   const PoolKey key;
   std::unique_ptr<pool::CorosyncMembership> membership;
   std::shared_ptr<pool::PoolEngine> engine;
@@ -131,11 +137,26 @@ struct PoolNode::Impl {
   std::shared_ptr<rpc::PipeRelay> pipes;   ///< as services; null: no rpc_node
   std::atomic<front::Front*> front{nullptr};
   std::atomic<bool> leaving{false};
+  std::atomic<bool> refused{false};
   std::atomic<int> announcements_left{0};
   std::mutex mutex;
   std::condition_variable_any wake;
   std::jthread keeper;  ///< last: joined before what it uses goes
 };
+
+bool PoolNode::Impl::agrees(const pool::View& view) {
+  const pool::Member* const oldest = view.find(view.address_holder());
+  if (oldest == nullptr || oldest->facts.ids == ids) return true;
+  if (!refused.exchange(true)) {
+    log::error(
+        "pool: node {} ({}) makes SIDs of {}, this node of {}: one user would be two. Make "
+        "[server] "
+        "name, domain_sid and [[domain]] the same on all nodes; this node ends",
+        oldest->id.node.raw(), oldest->facts.name, oldest->facts.ids, ids);
+    ::kill(::getpid(), SIGTERM);
+  }
+  return false;
+}
 
 void PoolNode::Impl::on_view(const pool::View& view) {
   placement.set(view);
@@ -151,6 +172,7 @@ void PoolNode::Impl::on_view(const pool::View& view) {
   front::Front* const clients = front.load();
   if (clients == nullptr) return;
   clients->view_changed();
+  if (!agrees(view)) return clients->set_serving(false);
   clients->set_serving(view.quorate);
   if (config.address.empty() || leaving) return;
   const bool ours = view.address_holder() == membership->self();
@@ -201,8 +223,8 @@ PoolNode::PoolNode(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 PoolNode::~PoolNode() = default;
 
 std::expected<std::unique_ptr<PoolNode>, Message> PoolNode::open(
-    const PoolConfig& config, const coherence::Limits& limits, const ports::Clock& clock,
-    std::chrono::nanoseconds poll_window) {
+    const PoolConfig& config, std::string ids, const coherence::Limits& limits,
+    const ports::Clock& clock, std::chrono::nanoseconds poll_window) {
   const auto key = read_key(config.key_file);
   if (!key) return std::unexpected(key.error());
   auto membership = pool::CorosyncMembership::make();
@@ -213,7 +235,7 @@ std::expected<std::unique_ptr<PoolNode>, Message> PoolNode::open(
   }
   if (!membership) return std::unexpected(membership.error());
 
-  auto impl = std::make_unique<Impl>(config, *key);
+  auto impl = std::make_unique<Impl>(config, std::move(ids), *key);
   impl->membership = std::move(*membership);
   char host[256] = "";
   gethostname(host, sizeof host - 1);
@@ -223,6 +245,7 @@ std::expected<std::unique_ptr<PoolNode>, Message> PoolNode::open(
   options.peer_listen = fmt::format("{}:{}", config.peer_listen.address, config.peer_listen.port);
   options.front_listen = fmt::format("{}:{}", config.peer_listen.address, config.link_port);
   options.key_file = config.key_file.string();
+  options.ids = impl->ids;
   options.limits = limits;
   options.tolerate = config.tolerate;
   options.poll_window = poll_window;
@@ -244,6 +267,7 @@ std::shared_ptr<ports::Engine> PoolNode::engine() const { return impl_->engine; 
 const pool::PoolEngine& PoolNode::pool_engine() const { return *impl_->engine; }
 front::Placement& PoolNode::placement() { return impl_->placement; }
 bool PoolNode::holds_address() const { return impl_->address.held(); }
+bool PoolNode::refused() const { return impl_->refused; }
 
 void PoolNode::prepare(front::FrontOptions& options) {
   options.link_listen = {impl_->config.peer_listen.address, impl_->config.link_port};

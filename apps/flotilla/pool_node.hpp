@@ -19,9 +19,11 @@ namespace flotilla::app {
 class PoolNode {
  public:
   /// Reads the key and finds corosync. The text says what is missing and what to do.
+  /// Input   `ids`: of ids_text(); a node whose ids are not those of the pool's oldest member ends
+  ///         (refused()), so that no user is two
   [[nodiscard]] static std::expected<std::unique_ptr<PoolNode>, Message> open(
-      const PoolConfig& config, const coherence::Limits& limits, const ports::Clock& clock,
-      std::chrono::nanoseconds poll_window);
+      const PoolConfig& config, std::string ids, const coherence::Limits& limits,
+      const ports::Clock& clock, std::chrono::nanoseconds poll_window);
   ~PoolNode();
 
   [[nodiscard]] NodeId self() const noexcept;
@@ -30,6 +32,7 @@ class PoolNode {
   [[nodiscard]] const pool::PoolEngine& pool_engine() const;
   [[nodiscard]] front::Placement& placement();
   [[nodiscard]] bool holds_address() const;
+  [[nodiscard]] bool refused() const;  ///< SIGTERM was raised for it
 
   /// Fills in what a node's front needs beside its own addresses.
   void prepare(front::FrontOptions& options);

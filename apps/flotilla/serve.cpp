@@ -85,7 +85,7 @@ std::expected<std::unique_ptr<ports::Identity>, Message> make_identity(
   identity.user_file = config.users_file;
   identity.keytab = config.keytab;
   identity.guest_account = config.guest_account;
-  identity.domains = config.server.domains;
+  identity.ids = config.server.ids();
   identity.winbind = config.winbind;
   identity.allow_anonymous = config.allow_anonymous;
   if (user) {
@@ -177,7 +177,8 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
                                  .opens_per_file_max = config.server.opens_per_file_max,
                                  .locks_per_file_max = config.server.locks_per_file_max};
   if (config.pool) {
-    auto joined = PoolNode::open(*config.pool, limits, *clock, config.poll_window);
+    auto joined =
+        PoolNode::open(*config.pool, ids_text(config.server), limits, *clock, config.poll_window);
     if (!joined) return failed(joined.error());
     pool = std::move(*joined);
     engine = pool->engine();
@@ -274,7 +275,7 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
   if (const auto embedded = std::dynamic_pointer_cast<pool::EmbeddedEngine>(engine)) {
     embedded->stop();
   }
-  return 0;
+  return pool && pool->refused() ? 1 : 0;
 }
 
 }  // namespace flotilla::app

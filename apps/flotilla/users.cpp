@@ -31,6 +31,9 @@ std::expected<void, auth::Message> add(const UserAdd& what) {
     user.uid = what.uid;
     user.gid = what.gid;
     user.as_share_owner = what.as_share_owner;
+    // A new password makes nobody somebody else.
+    const auth::User* const before = db.find(what.name);
+    user.rid = what.rid || before == nullptr ? what.rid : before->rid;
     return db.put(std::move(user));
   });
 }
@@ -45,6 +48,7 @@ int user_list(const std::filesystem::path& users_file) {
   for (const auth::User& user : db->users()) {
     std::cout << user.name;
     if (user.uid) std::cout << " uid=" << *user.uid << " gid=" << *user.gid;
+    if (user.rid) std::cout << " rid=" << *user.rid;
     if (user.as_share_owner) std::cout << " (acts as the share's owner)";
     if (user.disabled) std::cout << " (disabled)";
     std::cout << '\n';
@@ -64,7 +68,11 @@ int group_add(const GroupAdd& what) {
   std::error_code ignored;
   std::filesystem::create_directories(what.users_file.parent_path(), ignored);
   return report(auth::UserDb::edit(what.users_file, [&](auth::UserDb& db) {
-    return db.put_group({.name = what.name, .gid = what.gid, .members = what.members});
+    const auth::Group* const before = db.find_group(what.name);
+    return db.put_group({.name = what.name,
+                         .gid = what.gid,
+                         .rid = what.rid || before == nullptr ? what.rid : before->rid,
+                         .members = what.members});
   }));
 }
 
@@ -74,6 +82,7 @@ int group_list(const std::filesystem::path& users_file) {
   for (const auth::Group& group : db->groups()) {
     std::cout << group.name;
     if (group.gid) std::cout << " gid=" << *group.gid;
+    if (group.rid) std::cout << " rid=" << *group.rid;
     std::cout << ':';
     for (const std::string& member : group.members) std::cout << ' ' << member;
     std::cout << '\n';

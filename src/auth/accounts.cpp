@@ -153,7 +153,9 @@ std::optional<Account> LocalAccounts::in_own_domain(std::string_view name, bool 
     }
   }
   if (const auto found = find_unix_group(name)) {
-    return own(found->first, tokens_.ids().group_sid(found->second), SidType::Group);
+    Account out = own(found->first, tokens_.ids().group_sid(found->second), SidType::Group);
+    if (!out.sid.is_in(domain_sid())) out.domain = kUnixGroup;
+    return out;
   }
   return std::nullopt;
 }

@@ -27,17 +27,13 @@ std::string lower_ascii(std::string text) {
   return text;
 }
 
-ports::IdMap ids_of(const IdentityConfig& config) {
-  const ports::IdMap own = config.machine_sid ? ports::IdMap(*config.machine_sid)
-                                              : ports::IdMap::of_server_name(config.server_name);
-  return own.with_domains(config.domains);
-}
-
 class LocalIdentity final : public ports::Identity {
  public:
   LocalIdentity(const IdentityConfig& config, const ports::Clock& clock, ports::Entropy& entropy)
       : users_(config.user_file, config.users),
-        tokens_(ids_of(config), config.server_name),
+        tokens_(config.ids.value_or(ports::IdMap::of_server_name(config.server_name))
+                    .with_rids(users_.rids()),
+                config.server_name),
         winbind_(config.winbind ? Winbind::open() : nullptr),
         accounts_(users_, tokens_, winbind_.get()) {
     tokens_.set_groups([this] { return users_.groups(); });
@@ -105,6 +101,9 @@ class LocalIdentity final : public ports::Identity {
   [[nodiscard]] ports::Accounts* accounts() noexcept override { return &accounts_; }
   [[nodiscard]] std::shared_ptr<const ports::IdDirectory> directory() const override {
     return directory_;
+  }
+  [[nodiscard]] std::shared_ptr<const ports::RidTable> rids() const override {
+    return users_.rids();
   }
 
  private:

@@ -1,7 +1,6 @@
 // Makes the server's Identity port: SPNEGO with NTLM (our own acceptor) and Kerberos (GSSAPI).
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <expected>
 #include <filesystem>
@@ -35,11 +34,9 @@ struct IdentityConfig {
   bool kerberos = true;          ///< offered when the keytab has a usable key
   std::filesystem::path keytab;  ///< empty: the system's (KRB5_KTNAME, /etc/krb5.keytab)
 
-  /// Part of every SID of this server; equal on all nodes of a pool. Empty: derived from
-  /// `server_name`, so that it is stable without any state.
-  std::optional<std::array<std::uint32_t, 3>> machine_sid;
-  std::vector<ports::DomainIds> domains;  ///< ids of directories' users by RID
-  bool winbind = true;                    ///< names and ids of winbind's, where it runs
+  /// The server's own domain, and ids of directories' users; nothing: of `server_name`.
+  std::optional<ports::IdMap> ids;
+  bool winbind = true;  ///< names and ids of winbind's, where it runs
 };
 
 /// Input   `clock` and `entropy` outlive what is returned

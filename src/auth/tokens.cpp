@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "auth/text.hpp"
 
@@ -62,6 +63,7 @@ std::optional<UnixAccount> find_unix_account(std::string_view name) {
 }
 
 wire::Sid TokenMaker::sid_of(const User& user) const {
+  if (user.rid) return *ids_.machine_sid().with_rid(*user.rid);
   const auto account = user.as_share_owner ? std::nullopt : find_account_(user.name);
   if (account) return ids_.user_sid(account->uid);
   if (user.uid && user.gid && !user.as_share_owner) return ids_.user_sid(*user.uid);
@@ -77,6 +79,7 @@ wire::Sid TokenMaker::sid_of(const Group& group) const {
   if (folded == u"USERS") return wire::well_known::kUsers;
   if (folded == u"GUESTS") return wire::well_known::kGuests;
   if (folded == u"BACKUP OPERATORS") return wire::well_known::kBackupOperators;
+  if (group.rid) return *ids_.machine_sid().with_rid(*group.rid);
   if (group.gid) return ids_.group_sid(*group.gid);
   return ids_.named_user_sid("@" + std::string(as_text(bytes_of(folded))));
 }
@@ -138,9 +141,13 @@ ports::TokenPtr TokenMaker::of_user(const User& user) const {
   } else {
     token->use_share_owner = true;
     token->user_sid = sid_of(user);
-    // "None", the primary group of Windows' local users.
-    token->group_sids.push_back(*ids_.machine_sid().with_rid(513));
   }
+  if (user.rid && !token->use_share_owner && sid_of(user) != token->user_sid) {
+    // Another user has this uid and another RID: what both own is shown as the other's.
+    token->group_sids.push_back(std::exchange(token->user_sid, sid_of(user)));
+  }
+  // "None", a group of all local users; the primary one of those without a Unix group.
+  token->group_sids.push_back(*ids_.machine_sid().with_rid(513));
   add_well_known(*token, true);
   join_groups(*token, user.name);
   return token;

@@ -23,6 +23,8 @@ namespace {
 constexpr std::size_t kNameCharactersMax = 64;
 constexpr std::size_t kFileBytesMax = 64U << 20;
 constexpr std::size_t kPasswordBytesMax = 1024;
+constexpr std::uint32_t kRidMin = 500;  // below are those of services; above, of names
+constexpr std::uint32_t kRidMax = 0x3FFFFFFF;
 
 std::unexpected<Message> complain(Message message) { return std::unexpected(std::move(message)); }
 
@@ -102,6 +104,18 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
+/// The last field of a line, where it is there.
+std::expected<std::optional<std::uint32_t>, Message> rid_of(std::string_view text,
+                                                            std::string_view name) {
+  if (text.empty()) return std::nullopt;
+  const auto rid = number_of(text);
+  if (!rid || *rid < kRidMin || *rid > kRidMax) {
+    return complain(fmt::format("expected a number from {} to {} for the RID of {}, found \"{}\"",
+                                kRidMin, kRidMax, name, text));
+  }
+  return rid;
+}
+
 std::expected<void, Message> check_group(const Group& group) {
   if (auto good = check_user_name(group.name); !good) return good;
   for (const std::string& member : group.members) {
@@ -114,9 +128,11 @@ std::expected<void, Message> check_group(const Group& group) {
 /// A line behind its @.
 std::expected<Group, Message> parse_group(std::string_view line) {
   const std::vector<std::string_view> fields = split(line, ':');
-  if (fields.size() != 3) {
+  if (fields.size() != 3 && fields.size() != 4) {
     return complain(
-        fmt::format("expected @NAME:GID:MEMBER,MEMBER, found {} field(s)", fields.size()));
+        fmt::format("expected @NAME:GID:MEMBER,MEMBER or @NAME:GID:MEMBER,MEMBER:RID, "
+                    "found {} field(s)",
+                    fields.size()));
   }
   Group group;
   group.name = fields[0];
@@ -133,15 +149,19 @@ std::expected<Group, Message> parse_group(std::string_view line) {
     for (const std::string_view member : split(fields[2], ',')) group.members.emplace_back(member);
   }
   if (auto good = check_group(group); !good) return complain(good.error());
+  const auto rid = rid_of(fields.size() == 4 ? fields[3] : "", "@" + group.name);
+  if (!rid) return complain(rid.error());
+  group.rid = *rid;
   return group;
 }
 
 /// One line of the file; an error says what was expected.
 std::expected<User, Message> parse_line(std::string_view line) {
   const std::vector<std::string_view> fields = split(line, ':');
-  if (fields.size() != 5) {
-    return complain(
-        fmt::format("expected NAME:NTHASH:UID:GID:FLAGS, found {} field(s)", fields.size()));
+  if (fields.size() != 5 && fields.size() != 6) {
+    return complain(fmt::format(
+        "expected NAME:NTHASH:UID:GID:FLAGS or NAME:NTHASH:UID:GID:FLAGS:RID, found {} field(s)",
+        fields.size()));
   }
   User user;
   user.name = fields[0];
@@ -180,6 +200,9 @@ std::expected<User, Message> parse_line(std::string_view line) {
                       user.name, fields[4]));
     }
   }
+  const auto rid = rid_of(fields.size() == 6 ? fields[5] : "", user.name);
+  if (!rid) return complain(rid.error());
+  user.rid = *rid;
   return user;
 }
 
@@ -266,6 +289,9 @@ std::expected<UserDb, Message> UserDb::parse(std::string_view text, std::string_
         return complain(fmt::format("{}:{}: group {} stands in this file twice", file_name, number,
                                     group->name));
       }
+      if (auto good = db.check_rid(group->rid, group->name, false); !good) {
+        return complain(fmt::format("{}:{}: {}", file_name, number, good.error()));
+      }
       db.groups_.push_back(std::move(*group));
       continue;
     }
@@ -274,6 +300,9 @@ std::expected<UserDb, Message> UserDb::parse(std::string_view text, std::string_
     if (db.find(user->name) != nullptr) {
       return complain(fmt::format("{}:{}: user {} stands in this file twice (case does not count)",
                                   file_name, number, user->name));
+    }
+    if (auto good = db.check_rid(user->rid, user->name, true); !good) {
+      return complain(fmt::format("{}:{}: {}", file_name, number, good.error()));
     }
     db.users_.push_back(std::move(*user));
   }
@@ -309,8 +338,8 @@ std::expected<UserDb, Message> UserDb::load(const std::filesystem::path& path) {
 std::string UserDb::text() const {
   std::string out =
       "# Flotilla's local users, written by `flotilla user`. One per line:\n"
-      "# NAME:NTHASH:UID:GID:FLAGS   (UID and GID may be empty; FLAGS: D disabled, O acts as the "
-      "share's owner)\n";
+      "# NAME:NTHASH:UID:GID:FLAGS[:RID]   (UID and GID may be empty; FLAGS: D disabled, O acts as "
+      "the share's owner)\n";
   for (const User& user : users_) {
     out += user.name + ':';
     for (const std::uint8_t byte : user.nt_hash) out += fmt::format("{:02x}", byte);
@@ -321,14 +350,16 @@ std::string UserDb::text() const {
     }
     if (user.disabled) out += 'D';
     if (user.as_share_owner) out += 'O';
+    if (user.rid) out += fmt::format(":{}", *user.rid);
     out += '\n';
   }
-  if (!groups_.empty()) out += "# Local groups: @NAME:GID:MEMBER,MEMBER (users, or SIDs)\n";
+  if (!groups_.empty()) out += "# Local groups: @NAME:GID:MEMBER,MEMBER[:RID] (users, or SIDs)\n";
   for (const Group& group : groups_) {
     out += '@' + group.name + ':' + (group.gid ? std::to_string(*group.gid) : "") + ':';
     for (std::size_t i = 0; i < group.members.size(); ++i) {
       out += (i == 0 ? "" : ",") + group.members[i];
     }
+    if (group.rid) out += fmt::format(":{}", *group.rid);
     out += '\n';
   }
   return out;
@@ -361,8 +392,24 @@ std::expected<void, Message> UserDb::save(const std::filesystem::path& path) con
   return {};
 }
 
+/// `rid` is nobody's, or that of the user or group `name` itself.
+std::expected<void, Message> UserDb::check_rid(std::optional<std::uint32_t> rid,
+                                               std::string_view name, bool is_user) const {
+  if (!rid) return {};
+  const auto taken = [&](const auto& other, bool other_is_user) {
+    return other.rid == rid && (other_is_user != is_user || folded(other.name) != folded(name));
+  };
+  const auto user = std::ranges::find_if(users_, [&](const User& it) { return taken(it, true); });
+  const auto group =
+      std::ranges::find_if(groups_, [&](const Group& it) { return taken(it, false); });
+  if (user == users_.end() && group == groups_.end()) return {};
+  return complain(fmt::format("RID {} of {} is that of {} already", *rid, name,
+                              user != users_.end() ? user->name : "@" + group->name));
+}
+
 std::expected<void, Message> UserDb::put(User user) {
   if (auto good = check_user_name(user.name); !good) return complain(good.error());
+  if (auto good = check_rid(user.rid, user.name, true); !good) return good;
   const std::u16string key = folded(user.name);
   const auto same =
       std::ranges::find_if(users_, [&](const User& other) { return folded(other.name) == key; });
@@ -390,6 +437,7 @@ const User* UserDb::find(std::string_view name) const {
 
 std::expected<void, Message> UserDb::put_group(Group group) {
   if (auto good = check_group(group); !good) return good;
+  if (auto good = check_rid(group.rid, group.name, false); !good) return good;
   const std::u16string key = folded(group.name);
   const auto same =
       std::ranges::find_if(groups_, [&](const Group& other) { return folded(other.name) == key; });

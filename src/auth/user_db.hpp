@@ -24,6 +24,8 @@ struct User {
   /// Ids to act with where the machine has no account of that name. Both or neither.
   std::optional<std::uint32_t> uid;
   std::optional<std::uint32_t> gid;
+  /// Its RID in the server's domain, 500 to 2^30 - 1; nothing: follows from the uid, or the name.
+  std::optional<std::uint32_t> rid;
   bool disabled = false;
   /// Acts as the owner of the share's directory even where the machine has an account of that name.
   bool as_share_owner = false;
@@ -33,6 +35,8 @@ struct User {
 struct Group {
   std::string name;
   std::optional<std::uint32_t> gid;  ///< what its members get beside their own groups
+  /// As User::rid; with a `gid` it is that Unix group's, whoever its members are.
+  std::optional<std::uint32_t> rid;
   /// Names of users, or SIDs as text ("S-1-5-21-..."): users and groups of a domain.
   std::vector<std::string> members;
 };
@@ -56,14 +60,15 @@ struct Group {
 ///
 /// Format  UTF-8 text; empty lines and lines that start with # are skipped (and not kept by
 /// `save`).
-///         One user per line, five fields between colons:  NAME:NTHASH:UID:GID:FLAGS
+///         One user per line, five or six fields between colons:  NAME:NTHASH:UID:GID:FLAGS[:RID]
 ///         NTHASH is 32 hexadecimal digits; UID and GID are numbers or empty (both or neither);
 ///         FLAGS is empty or of the letters D (disabled) and O (acts as the share's owner).
-///         A line that starts with @ is a group, three fields:  @NAME:GID:MEMBER,MEMBER,...
+///         A line that starts with @ is a group, three or four fields:
+///         @NAME:GID:MEMBER,MEMBER,...[:RID]
 class UserDb {
  public:
   /// Errors  "FILE:LINE: what was expected, what stands there" for the first bad line; two lines
-  ///         with one name (without case) are an error too.
+  ///         with one name (without case) or one RID are an error too.
   [[nodiscard]] static std::expected<UserDb, Message> parse(std::string_view text,
                                                             std::string_view file_name);
   /// A missing file is an empty database. Errors also: the file may be read or written by others
@@ -74,7 +79,7 @@ class UserDb {
   [[nodiscard]] std::expected<void, Message> save(const std::filesystem::path& path) const;
   [[nodiscard]] std::string text() const;
 
-  /// Adds a user or replaces the one of that name.
+  /// Adds a user or replaces the one of that name. Errors: its name is none, its RID is another's.
   [[nodiscard]] std::expected<void, Message> put(User user);
   /// False when there is none of that name.
   [[nodiscard]] bool remove(std::string_view name);
@@ -94,6 +99,8 @@ class UserDb {
       const std::function<std::expected<void, Message>(UserDb&)>& change);
 
  private:
+  [[nodiscard]] std::expected<void, Message> check_rid(std::optional<std::uint32_t> rid,
+                                                       std::string_view name, bool is_user) const;
   std::vector<User> users_;
   std::vector<Group> groups_;
 };

@@ -108,7 +108,9 @@ TEST_F(UserFile, ABadLineIsNamedWithFileLineAndWhatWasExpected) {
     std::string expected;
   };
   const Row rows[] = {
-      {"# comment\n\ntester\n", "users:3: expected NAME:NTHASH:UID:GID:FLAGS, found 1 field"},
+      {"# comment\n\ntester\n",
+       "users:3: expected NAME:NTHASH:UID:GID:FLAGS or NAME:NTHASH:UID:GID:FLAGS:RID, found 1 "
+       "field"},
       {"tester:Secret123:::\n", "users:1: expected 32 hexadecimal digits"},
       {"tester:" + hash + ":1::\n", "users:1: expected both UID and GID"},
       {"tester:" + hash + ":x:1:\n", "users:1: expected numbers"},
@@ -246,6 +248,106 @@ TEST(IdMap, EveryIdComesBackAndUsersAreNotGroups) {
   EXPECT_FALSE(kIds.uid_of(wire::well_known::kEveryone));
   EXPECT_FALSE(kIds.uid_of(ports::IdMap({9, 9, 9}).user_sid(5))) << "of another machine";
   EXPECT_FALSE(kIds.uid_of(*kIds.machine_sid().with_rid(501)));
+}
+
+/// 1000 is the user 5's, 1001 a user's without a uid, 1004 the group 50's: as Samba's passdb
+/// counts.
+class SomeRids final : public ports::RidTable {
+ public:
+  std::optional<std::uint32_t> rid_of(std::uint32_t id, bool is_user) const override {
+    if (is_user && id == 5) return 1000;
+    if (!is_user && id == 50) return 1004;
+    return std::nullopt;
+  }
+  std::optional<Account> account_of(std::uint32_t rid) const override {
+    if (rid == 1000) return Account{.id = 5, .is_user = true};
+    if (rid == 1001) return Account{.id = {}, .is_user = true};
+    if (rid == 1004) return Account{.id = 50, .is_user = false};
+    return std::nullopt;
+  }
+};
+
+TEST(IdMap, ARidThatWasGivenToOneIsNoOthers) {
+  const ports::IdMap ids =
+      ports::IdMap::of_domain({5, {21, 1, 2, 3}}).with_rids(std::make_shared<SomeRids>());
+  const auto sid = [&](std::uint32_t rid) { return *ids.machine_sid().with_rid(rid); };
+  EXPECT_EQ(ids.user_sid(5).to_string(), "S-1-5-21-1-2-3-1000");
+  EXPECT_EQ(ids.group_sid(50).to_string(), "S-1-5-21-1-2-3-1004");
+  EXPECT_EQ(ids.user_sid(0), wire::well_known::unix_user(0)) << "1000 would be root's";
+  EXPECT_EQ(ids.group_sid(0), wire::well_known::unix_group(0));
+  EXPECT_EQ(ids.group_sid(7), wire::well_known::unix_group(7)) << "as where the domain was made";
+  EXPECT_EQ(ids.gid_of(sid(1015)), 7U) << "understood all the same";
+  EXPECT_EQ(ids.user_sid(2), wire::well_known::unix_user(2));
+  EXPECT_EQ(ids.user_sid(7).to_string(), "S-1-5-21-1-2-3-1014") << "as without a table";
+  EXPECT_EQ(ids.uid_of(sid(1000)), 5U);
+  EXPECT_FALSE(ids.gid_of(sid(1000)));
+  EXPECT_FALSE(ids.gid_of(sid(1001))) << "not root's group";
+  EXPECT_FALSE(ids.uid_of(sid(1001)));
+  EXPECT_EQ(ids.gid_of(sid(1004)), 50U);
+  EXPECT_FALSE(ids.uid_of(sid(1004)));
+  EXPECT_FALSE(ids.uid_of(sid(1010))) << "5 has another";
+  for (const std::uint32_t id : {0U, 1U, 2U, 5U, 50U, 1000U}) {
+    EXPECT_EQ(ids.uid_of(ids.user_sid(id)), id);
+    EXPECT_EQ(ids.gid_of(ids.group_sid(id)), id);
+  }
+}
+
+TEST(GivenRids, UsersAreThoseOfTheMachineElseTheirOwnIds) {
+  GivenRids rids([](std::string_view name) {
+    return name == "ann" ? std::optional<std::uint32_t>(1001) : std::nullopt;
+  });
+  EXPECT_FALSE(rids.account_of(1000));
+  rids.set({{.name = "ann", .uid = 7, .gid = 7, .rid = 1000},
+            {.name = "bob", .uid = 8, .gid = 8, .rid = 1001},
+            {.name = "cleo", .rid = 1002},
+            {.name = "dan", .uid = 8, .gid = 8, .rid = 1003},
+            {.name = "eve", .uid = 9, .gid = 9}},
+           {{.name = "staff", .gid = 50, .rid = 1004, .members = {}}});
+  EXPECT_EQ(rids.rid_of(1001, true), 1000U);
+  EXPECT_EQ(rids.rid_of(8, true), 1001U) << "the first of the two";
+  EXPECT_EQ(rids.account_of(1003)->id, 8U);
+  EXPECT_FALSE(rids.account_of(1002)->id);
+  EXPECT_FALSE(rids.rid_of(9, true));
+  EXPECT_FALSE(rids.rid_of(50, true));
+  EXPECT_EQ(rids.rid_of(50, false), 1004U);
+  rids.set({}, {});
+  EXPECT_FALSE(rids.account_of(1000));
+}
+
+TEST(Tokens, AGivenRidIsTheUsersAndAllAreMembersOfNone) {
+  const TokenMaker maker(ports::IdMap({1, 2, 3}).with_rids(std::make_shared<SomeRids>()), "HERE",
+                         [](std::string_view) { return std::nullopt; });
+  const auto token = maker.of_user({.name = "ann", .uid = 5, .gid = 50, .rid = 1000});
+  EXPECT_EQ(token->user_sid.to_string(), "S-1-5-21-1-2-3-1000");
+  EXPECT_EQ(token->group_sids.front().to_string(), "S-1-5-21-1-2-3-1004");
+  EXPECT_THAT(token->group_sids, testing::Contains(wire::Sid{5, {21, 1, 2, 3, 513}}));
+  const auto second = maker.of_user({.name = "ben", .uid = 5, .gid = 50, .rid = 1005});
+  EXPECT_EQ(second->user_sid.rid(), 1005U);
+  EXPECT_THAT(second->group_sids, testing::Contains(wire::Sid{5, {21, 1, 2, 3, 1000}}))
+      << "what the uid owns is shown as the other's";
+  EXPECT_EQ(maker.of_user({.name = "cleo", .rid = 1001})->user_sid.rid(), 1001U);
+}
+
+TEST(UserDb, RidsAreReadWrittenBackAndNobodysTwice) {
+  const std::string hash(32, '0');
+  const std::string text = "ann:" + hash + "::::1000\nbob:" + hash + ":7:7:D:\n@staff:50::1004\n";
+  const auto db = UserDb::parse(text, "f");
+  ASSERT_TRUE(db) << db.error();
+  EXPECT_EQ(db->find("ann")->rid, 1000U);
+  EXPECT_FALSE(db->find("bob")->rid);
+  EXPECT_EQ(db->find_group("staff")->rid, 1004U);
+  const auto again = UserDb::parse(db->text(), "f");
+  ASSERT_TRUE(again) << again.error();
+  EXPECT_EQ(again->text(), db->text());
+  for (const std::string& bad : std::vector<std::string>{
+           "c:" + hash + "::::499\n", "c:" + hash + "::::1073741824\n", "c:" + hash + "::::x\n",
+           "c:" + hash + "::::1004\n", std::string("@ann:51::1000\n"), "c:" + hash + "::::1:2\n"}) {
+    EXPECT_FALSE(UserDb::parse(text + bad, "f")) << bad;
+  }
+  UserDb changed = *db;
+  EXPECT_FALSE(changed.put({.name = "cleo", .rid = 1000}));
+  EXPECT_TRUE(changed.put({.name = "ANN", .rid = 1000})) << "its own";
+  EXPECT_FALSE(changed.put_group({.name = "ann", .rid = 1000, .members = {}}));
 }
 
 TEST(IdMap, TheMachineSidDependsOnTheServersNameWithoutCaseOnly) {

@@ -2,11 +2,22 @@
 
 #include <sys/stat.h>
 
+#include "auth/tokens.hpp"
 #include "base/log.hpp"
 
 namespace flotilla::auth {
 
-UserStore::UserStore(std::filesystem::path file, std::vector<User> fixed) : file_(std::move(file)) {
+namespace {
+
+std::optional<std::uint32_t> uid_of_name(std::string_view name) {
+  const auto account = find_unix_account(name);
+  return account ? std::optional(account->uid) : std::nullopt;
+}
+
+}  // namespace
+
+UserStore::UserStore(std::filesystem::path file, std::vector<User> fixed)
+    : file_(std::move(file)), rids_(std::make_shared<GivenRids>(uid_of_name)) {
   for (User& user : fixed) {
     const std::string name = user.name;
     if (auto put = fixed_.put(std::move(user)); !put) {
@@ -29,9 +40,14 @@ std::expected<void, Message> UserStore::load() {
   const FileStamp now = stamp();
   auto db = UserDb::load(file_);
   if (!db) return std::unexpected(db.error());
-  from_file_ = std::move(*db);
+  take(*std::move(db));
   loaded_ = now;
   return {};
+}
+
+void UserStore::take(UserDb db) {
+  from_file_ = std::move(db);
+  rids_->set(from_file_.users(), from_file_.groups());
 }
 
 void UserStore::refresh() {
@@ -44,7 +60,7 @@ void UserStore::refresh() {
     log::error("users stay as they were, the changed file is refused: {}", db.error());
     return;
   }
-  from_file_ = std::move(*db);
+  take(*std::move(db));
   log::info("users: {} read from {}", from_file_.users().size(), file_.string());
 }
 

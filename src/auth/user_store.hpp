@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/given_rids.hpp"
 #include "auth/user_db.hpp"
 
 namespace flotilla::auth {
@@ -30,6 +31,8 @@ class UserStore {
   [[nodiscard]] std::optional<User> find(std::string_view name);
   [[nodiscard]] std::vector<User> all();
   [[nodiscard]] std::vector<Group> groups();
+  /// Those of the users and groups as they were last loaded.
+  [[nodiscard]] std::shared_ptr<const ports::RidTable> rids() const noexcept { return rids_; }
 
  private:
   struct FileStamp {
@@ -41,12 +44,14 @@ class UserStore {
   };
   [[nodiscard]] FileStamp stamp() const;
   void refresh();
+  void take(UserDb db);
 
   const std::filesystem::path file_;
   UserDb fixed_;
   std::mutex mutex_;
   UserDb from_file_;
   FileStamp loaded_;
+  const std::shared_ptr<GivenRids> rids_;
 };
 
 }  // namespace flotilla::auth

@@ -49,8 +49,10 @@ void describe(const ServerChannel& channel, ServerSnapshot& into) {
 
 Server::Server(ServerParts parts)
     : parts_(std::move(parts)),
-      ids_(parts_.config.ids().with_directory(parts_.identity ? parts_.identity->directory()
-                                                              : nullptr)),
+      ids_(parts_.identity ? parts_.config.ids()
+                                 .with_directory(parts_.identity->directory())
+                                 .with_rids(parts_.identity->rids())
+                           : parts_.config.ids()),
       notify_(std::make_unique<NotifyHub>()),
       sessions_(std::make_unique<SessionTable>()),
       leases_(std::make_unique<LeaseIndex>()),

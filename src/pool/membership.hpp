@@ -24,10 +24,12 @@ struct MemberId {
 
 /// What a node says about itself when it joins: no address is configured anywhere else.
 /// `peer`, `front`  "address:port" where other nodes reach its peer mesh and its client links
+/// `ids`            what it makes SIDs of, as a short text: equal on nodes that agree
 struct NodeFacts {
   std::string name;
   std::string peer;
   std::string front;
+  std::string ids;
   friend bool operator==(const NodeFacts&, const NodeFacts&) = default;
 };
 

@@ -319,8 +319,8 @@ struct PoolEngine::Impl final : MembershipEvents {
     });
     membership = &joined;
     links->start([this](MemberId from, std::vector<PeerDelivery>& batch) { receive(from, batch); });
-    membership->start(*this,
-                      NodeFacts{options.name, std::move(peer_address), options.front_listen});
+    membership->start(
+        *this, NodeFacts{options.name, std::move(peer_address), options.front_listen, options.ids});
     if (options.tick_interval.count() > 0) {
       timer = std::jthread([this](const std::stop_token& stop) { run_timer(stop); });
     }

@@ -28,6 +28,7 @@ struct PoolOptions {
   std::string name;          ///< shown in status
   std::string peer_listen;   ///< "address:port", reachable from the other nodes
   std::string front_listen;  ///< "address:port" of this node's link for client frames
+  std::string ids;           ///< NodeFacts::ids
   std::string key_file;      ///< 32 bytes, mode 0600, the same on every node
   coherence::Limits limits;
   Timing timing;

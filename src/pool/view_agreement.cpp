@@ -9,7 +9,7 @@ namespace flotilla::pool {
 
 namespace {
 
-constexpr std::uint16_t kHelloVersion = 1;
+constexpr std::uint16_t kHelloVersion = 2;
 constexpr std::size_t kMembersMax = 1024;
 constexpr std::size_t kTextBytesMax = 256;
 constexpr std::size_t kHistoryMax = 64;
@@ -88,6 +88,7 @@ void encode(const Hello& hello, Bytes& out) {
   put_text(to, hello.facts.name);
   put_text(to, hello.facts.peer);
   put_text(to, hello.facts.front);
+  put_text(to, hello.facts.ids);
   to.u16(static_cast<std::uint16_t>(hello.unclean.size()));
   for (const NodeId node : hello.unclean) to.u32(node.raw());
   to.u16(static_cast<std::uint16_t>(hello.history.size()));
@@ -123,6 +124,7 @@ std::optional<Hello> decode_hello(ByteReader& in) {
   hello.facts.name = take_text(in);
   hello.facts.peer = take_text(in);
   hello.facts.front = take_text(in);
+  hello.facts.ids = take_text(in);
   const std::uint16_t unclean_count = in.u16();
   if (unclean_count > kMembersMax) return std::nullopt;
   for (std::uint16_t i = 0; in.ok() && i < unclean_count; ++i) hello.unclean.emplace_back(in.u32());

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,9 @@ struct ServerConfig {
   std::string server_name = "FLOTILLA";  ///< NetBIOS-like, upper case, at most 15 characters
   std::string workgroup = "WORKGROUP";
   std::string comment = "Flotilla";
+  /// S-1-5-21-a-b-c, the domain of this server's own accounts; equal on all nodes of a pool.
+  /// Nothing: of `server_name`.
+  std::optional<wire::Sid> domain_sid;
   ServerGuid guid;  ///< one for the whole pool
   std::uint16_t dialect_min = 0x0202;
   std::uint16_t dialect_max = 0x0311;
@@ -94,7 +98,9 @@ struct ServerConfig {
   std::vector<ShareConfig> shares;
 
   [[nodiscard]] IdMap ids() const {
-    return IdMap::of_server_name(server_name).with_domains(domains);
+    const IdMap own =
+        domain_sid ? IdMap::of_domain(*domain_sid) : IdMap::of_server_name(server_name);
+    return own.with_domains(domains);
   }
 };
 

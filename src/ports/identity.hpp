@@ -96,6 +96,8 @@ class Identity {
   [[nodiscard]] virtual Accounts* accounts() noexcept { return nullptr; }
   /// Ids that it has of a directory; null where there is none.
   [[nodiscard]] virtual std::shared_ptr<const IdDirectory> directory() const { return nullptr; }
+  /// RIDs that its local accounts were given; null where there can be none.
+  [[nodiscard]] virtual std::shared_ptr<const RidTable> rids() const { return nullptr; }
 };
 
 }  // namespace flotilla::ports

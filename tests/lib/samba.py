@@ -23,9 +23,10 @@ def missing():
 class Smbd:
     """Serves `path` as "data"; `options` are lines of the share, `user` is a Unix account that becomes a Samba one."""
 
-    def __init__(self, path, user, options="", name="FLOTILLA", sid=None):
-        """`sid`: the user's; the machine's is the same without its last number."""
+    def __init__(self, path, user, options="", name="FLOTILLA", sid=None, others=()):
+        """`sid`: the user's; the machine's is the same without its last number. `others`: more users."""
         self.sid = sid
+        self.others = list(others)
         self.dir = tempfile.mkdtemp(prefix="flotilla-smbd-", dir="/var/tmp")
         self.port = 445  # smbcacls knows no other
         self.address = "127.0.78.%d" % (os.getpid() % 250 + 1)
@@ -61,10 +62,19 @@ class Smbd:
         return subprocess.run(list(command), input=text, text=True, capture_output=True, check=True).stdout
 
     def __enter__(self):
+        self.prepare()
+        return self.start()
+
+    def prepare(self):
+        """Makes the domain and its users."""
         if self.sid:
             self.run("net", "-s", self.conf, "setlocalsid", self.sid.rpartition("-")[0])
         self.run("pdbedit", "-s", self.conf, "-a", "-t", "-u", self.user, *(["-U", self.sid] if self.sid else []),
                  text=flotilla.PASSWORD + "\n" + flotilla.PASSWORD + "\n")
+        for other in self.others:
+            self.run("pdbedit", "-s", self.conf, "-a", "-t", "-u", other, text=flotilla.PASSWORD + "\n" + flotilla.PASSWORD + "\n")
+
+    def start(self):
         # A session of its own: smbd ends by a SIGTERM to its whole process group.
         self.process = subprocess.Popen([SMBD, "-F", "--no-process-group", "-s", self.conf], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL, start_new_session=True)
@@ -86,6 +96,10 @@ class Smbd:
             return "no log"
 
     def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def stop(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -94,7 +108,6 @@ class Smbd:
                 self.process.kill()
                 self.process.wait()
         self.end_helpers()
-        shutil.rmtree(self.dir, ignore_errors=True)
 
     def end_helpers(self):
         """samba-dcerpcd and its children, which smbd starts on demand, outlive it: known by this server's smb.conf."""

@@ -108,9 +108,10 @@ struct Share {
 
 class Importer {
  public:
-  explicit Importer(const SmbConf& conf) : conf_(conf) {}
+  Importer(const SmbConf& conf, const SambaFacts& facts) : conf_(conf), facts_(facts) {}
 
   Imported run() {
+    for (const std::string& what : facts_.remarks) out_.remarks.push_back({0, "", what});
     for (const SmbConfFault& fault : conf_.faults) {
       out_.remarks.push_back({fault.line, "", fault.what});
     }
@@ -338,7 +339,11 @@ class Importer {
 
   /// Keys whose only fitting value says nothing, and those that take a share away.
   void roles(const SmbConfEntry& entry, const std::string& value, Share& share) {
-    if (entry.key == "security") {
+    if (entry.key == "passdbbackend") {
+      if (!facts_.users_are_taken) {
+        remark(entry, "the users are taken over by --users-file, where Samba is");
+      }
+    } else if (entry.key == "security") {
       if (value == "ads" || value == "domain") {
         remark(entry, "give the machine's keytab as [server] keytab; users need Unix accounts");
       } else if (value != "user" && value != "auto") {
@@ -444,6 +449,10 @@ class Importer {
   }
 
   void finish_server() {
+    if (!facts_.host_name.empty() && !server_.has("name")) {
+      server_.set("name", quoted(facts_.host_name));
+    }
+    if (facts_.domain_sid) server_.set("domain_sid", quoted(facts_.domain_sid->to_string()));
     if (ports_.empty()) ports_.push_back(445);
     if (!bind_only_) addresses_.clear();
     const bool any = bind_only_ && !addresses_.empty();
@@ -457,6 +466,7 @@ class Importer {
   }
 
   const SmbConf& conf_;
+  const SambaFacts& facts_;
   const SmbConfSection* at_ = nullptr;
   Imported out_;
   Table server_;
@@ -468,9 +478,9 @@ class Importer {
 
 }  // namespace
 
-Imported import_smb_conf(std::string_view text) {
+Imported import_smb_conf(std::string_view text, const SambaFacts& facts) {
   const SmbConf conf = parse_smb_conf(text);
-  return Importer(conf).run();
+  return Importer(conf, facts).run();
 }
 
 }  // namespace flotilla::app

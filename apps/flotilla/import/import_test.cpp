@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "flotilla/app_config.hpp"
+#include "flotilla/import/samba_accounts.hpp"
 #include "flotilla/import/smb_conf.hpp"
 
 namespace flotilla::app {
@@ -142,6 +143,91 @@ TEST(Import, EveryLineThatIsLostIsToldWithItsReason) {
           HasSubstr("11 [a] create mask = 9: is no octal mode"),
           HasSubstr("12 [a] read only = maybe: is neither yes nor no"),
           HasSubstr("13 [] neither a section")));
+}
+
+TEST(Import, TheDomainComesWithTheFileAndTheHostsNameWhereItHasNone) {
+  SambaFacts facts{.domain_sid = wire::Sid{5, {21, 1, 2, 3}}, .host_name = "OLDBOX"};
+  const Imported named = import_smb_conf("[global]\nnetbios name = files\n", facts);
+  EXPECT_THAT(named.toml, HasSubstr("name = \"files\"\ndomain_sid = \"S-1-5-21-1-2-3\"\n"));
+  facts = {.host_name = "OLDBOX", .remarks = {"no SID"}};
+  const Imported plain = import_smb_conf("passdb backend = tdbsam\n", facts);
+  EXPECT_THAT(plain.toml, HasSubstr("name = \"OLDBOX\"\n"));
+  EXPECT_THAT(plain.toml, ::testing::Not(HasSubstr("domain_sid")));
+  ASSERT_EQ(plain.remarks.size(), 2U);
+  EXPECT_EQ(plain.remarks[0].what, "no SID");
+  EXPECT_THAT(plain.remarks[1].what, HasSubstr("--users-file"));
+}
+
+/// One record as tdb writes it (of Samba 4.17, `tdbdump`'s view of a file beside it).
+Bytes record(std::string_view key, ByteView value, std::uint32_t magic) {
+  Bytes out;
+  ByteWriter writer(out);
+  writer.u32(0);
+  writer.u32(0x60);
+  writer.u32(static_cast<std::uint32_t>(key.size()));
+  writer.u32(static_cast<std::uint32_t>(value.size()));
+  writer.u32(0x12345678);
+  writer.u32(magic);
+  writer.bytes(as_bytes(key));
+  writer.bytes(value);
+  return out;
+}
+
+TEST(SambaAccounts, TheDomainIsFoundAmongTheSecrets) {
+  Bytes sid;
+  wire::Sid{5, {21, 3670068495, 1254587693, 564902037}}.encode(sid);
+  sid.resize(68);
+  Bytes old;
+  wire::Sid{5, {21, 9, 9, 9}}.encode(old);
+  Bytes file(100);
+  const auto add = [&file](const Bytes& more) {
+    file.insert(file.end(), more.begin(), more.end());
+  };
+  add(record("SECRETS/SID/OLDBOX", old, 0xD9FEE666));   // free
+  add(record("SECRETS/SID/OLDBOX2", old, 0x26011999));  // another's
+  add(record("SECRETS/SID/OLDBOX", sid, 0x26011999));
+  const auto found = sid_of_secrets(file, "OLDBOX");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->to_string(), "S-1-5-21-3670068495-1254587693-564902037");
+  EXPECT_FALSE(sid_of_secrets(file, "OTHER"));
+  file.resize(file.size() - 60);
+  EXPECT_FALSE(sid_of_secrets(file, "OLDBOX")) << "cut off";
+  EXPECT_FALSE(sid_of_secrets(as_bytes("SECRETS/SID/OLDBOX"), "OLDBOX"));
+  EXPECT_FALSE(sid_of_secrets({}, "OLDBOX"));
+}
+
+TEST(SambaAccounts, UsersAndGroupsAsSambaSaysThem) {
+  const wire::Sid domain{5, {21, 1, 2, 3}};
+  const std::string_view hashes =
+      "ann:1001:XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX:8FEAE0D45BE3AF2B8431F95A9289A95C:[U          "
+      "]:LCT-6B034766:\n"
+      "bob:1002:X:8FEAE0D45BE3AF2B8431F95A9289A95C:[DU         ]:LCT-1:\n"
+      "pc$:1003:X:8FEAE0D45BE3AF2B8431F95A9289A95C:[W          ]:LCT-1:\n"
+      "open:1004:X:8FEAE0D45BE3AF2B8431F95A9289A95C:[NU         ]:LCT-1:\n"
+      "none:1005:X:XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX:[U          ]:LCT-1:\n"
+      "far:1006:X:8FEAE0D45BE3AF2B8431F95A9289A95C:[U          ]:LCT-1:\nshort:1\n";
+  const std::string_view verbose =
+      "---------------\nUnix username:        ann\nUser SID:             S-1-5-21-1-2-3-1000\n"
+      "Unix username:        bob\nUser SID:             S-1-5-21-1-2-3-1007\n"
+      "Unix username:        far\nUser SID:             S-1-5-21-9-2-3-1007\n";
+  const std::string_view groups =
+      "Domain Users (S-1-5-21-1-2-3-513) -> users\nodd (x) (S-1-5-21-1-2-3-1002) -> staff\n"
+      "Administrators (S-1-5-32-544) -> root\nnonsense\n (\n) -> x\n";
+  const SambaAccounts got = samba_accounts(hashes, verbose, groups, domain);
+  ASSERT_EQ(got.users.size(), 2U);
+  EXPECT_EQ(got.users[0].name, "ann");
+  EXPECT_EQ(got.users[0].nt_hash, "8FEAE0D45BE3AF2B8431F95A9289A95C");
+  EXPECT_EQ(got.users[0].rid, 1000U);
+  EXPECT_FALSE(got.users[0].disabled);
+  EXPECT_EQ(got.users[1].rid, 1007U);
+  EXPECT_TRUE(got.users[1].disabled);
+  ASSERT_EQ(got.groups.size(), 2U);
+  EXPECT_EQ(got.groups[1].name, "odd (x)");
+  EXPECT_EQ(got.groups[1].unix_group, "staff");
+  EXPECT_EQ(got.groups[1].rid, 1002U);
+  EXPECT_THAT(got.remarks,
+              ElementsAre(HasSubstr("user pc$"), HasSubstr("user open"), HasSubstr("user none"),
+                          HasSubstr("user far"), HasSubstr("group Administrators")));
 }
 
 TEST(Import, SharesThatCannotBeServedAreLeftOutRatherThanOpened) {
