@@ -7,10 +7,12 @@
 #include <cctype>
 #include <charconv>
 #include <cstdlib>
+#include <utility>
 
 #include "base/bytes.hpp"
 #include "crypto/hash.hpp"
 #include "flotilla/toml_reader.hpp"
+#include "ports/share_variables.hpp"
 
 namespace flotilla::app {
 namespace {
@@ -170,6 +172,12 @@ ports::ShareConfig read_share(TomlTable table, const toml::node& at) {
   ports::ShareConfig share;
   table.text("name", share.name);
   table.text("path", share.path);
+  table.flag("homes", share.homes);
+  table.flag("make_directory", share.make_directory);
+  if (share.homes) {
+    if (share.path.empty()) share.path = "%H";
+    share.valid_users = {"%S"};
+  }
   table.text("comment", share.comment);
   table.flag("read_only", share.read_only);
   table.flag("hidden", share.hidden);
@@ -441,6 +449,7 @@ std::expected<void, Message> check(const AppConfig& config) {
     }
   }
   std::vector<std::string> seen;
+  bool homes = false;
   for (const ports::ShareConfig& share : config.server.shares) {
     std::string folded = share.name;
     std::transform(folded.begin(), folded.end(), folded.begin(),
@@ -460,7 +469,21 @@ std::expected<void, Message> check(const AppConfig& config) {
       return std::unexpected("share \"" + share.name +
                              "\" requires encryption, which [server] encryption = \"off\" forbids");
     }
+    if (share.homes && std::exchange(homes, true)) {
+      return std::unexpected("share \"" + share.name +
+                             "\": another share has homes = true already");
+    }
     if (share.path.empty()) continue;  // it is elsewhere
+    if (ports::is_per_user(share)) {
+      if (const auto wrong = ports::wrong_in_path(share.path)) {
+        return std::unexpected("share \"" + share.name + "\" path: " + *wrong);
+      }
+      continue;
+    }
+    if (share.make_directory) {
+      return std::unexpected("share \"" + share.name +
+                             "\" make_directory: expected a path with variables, as /srv/%U");
+    }
     std::error_code error;
     if (!std::filesystem::is_directory(share.path, error)) {
       return std::unexpected("share \"" + share.name + "\": expected a directory at " + share.path +

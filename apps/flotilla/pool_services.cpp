@@ -108,9 +108,10 @@ bool PoolServices::wanted(const void* share) {
 
 std::vector<NodeId> PoolServices::interested_in(const void* share) const {
   std::vector<NodeId> nodes;
+  const std::string& name = name_of_share(share);
   const std::scoped_lock lock(mutex_);
   for (const auto& [node, shares] : interest_) {
-    if (shares.contains(share)) nodes.push_back(node);
+    if (shares.contains(name)) nodes.push_back(node);
   }
   return nodes;
 }
@@ -160,24 +161,29 @@ Bytes PoolServices::receive(NodeId from, ByteView request) {
   const bool directory = reader.u8() != 0;
   const std::uint32_t action = reader.u32();
   const std::uint32_t filter = reader.u32();
-  const handlers::Share* const share = server_.find_share(take_text(reader));
+  const std::string name = take_text(reader);
   const std::string path = take_text(reader);
   const std::string to = take_text(reader);
-  if (!reader.ok() || share == nullptr) return {};  // a share that this node does not have
+  if (!reader.ok()) return {};
+  if (kind == Kind::Watching || kind == Kind::NotWatching) {
+    // Also where this node has not made that user's share yet.
+    const std::scoped_lock lock(mutex_);
+    if (kind == Kind::Watching) {
+      interest_[from].insert(name);
+    } else if (const auto found = interest_.find(from); found != interest_.end()) {
+      found->second.erase(name);
+      if (found->second.empty()) interest_.erase(found);
+    }
+    any_interest_ = !interest_.empty();
+    return {};
+  }
+  const handlers::Share* const share = server_.find_share(name);
+  if (share == nullptr) return {};  // a share that this node does not have: nobody watches it here
   handlers::NotifyHub& hub = server_.notify();
   switch (kind) {
     case Kind::Watching:
-    case Kind::NotWatching: {
-      const std::scoped_lock lock(mutex_);
-      if (kind == Kind::Watching) {
-        interest_[from].insert(share);
-      } else if (const auto found = interest_.find(from); found != interest_.end()) {
-        found->second.erase(share);
-        if (found->second.empty()) interest_.erase(found);
-      }
-      any_interest_ = !interest_.empty();
+    case Kind::NotWatching:
       break;
-    }
     case Kind::Changed:
       hub.report_here(share, path, static_cast<wire::NotifyAction>(action), filter);
       break;

@@ -49,7 +49,7 @@ class PoolServices final : public handlers::NotifyRelay {
   std::atomic<bool> any_interest_{false};  ///< some other node watches something
   mutable std::mutex mutex_;
   std::set<NodeId> members_;                          ///< without this node
-  std::map<NodeId, std::set<const void*>> interest_;  ///< which shares other nodes watch
+  std::map<NodeId, std::set<std::string>> interest_;  ///< which shares other nodes watch, by name
   std::set<const void*> own_;                         ///< which shares this node watches
 };
 

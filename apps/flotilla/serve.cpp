@@ -23,6 +23,7 @@
 #include "handlers/server.hpp"
 #include "pool/embedded/embedded_engine.hpp"
 #include "pool/store/lmdb_store.hpp"
+#include "ports/share_variables.hpp"
 #include "rpc/forward.hpp"
 #include "runtime/blocking_pool.hpp"
 #include "vfs/posix/posix_backend.hpp"
@@ -98,24 +99,42 @@ std::expected<std::unique_ptr<ports::Identity>, Message> make_identity(
   return auth::make_identity(std::move(identity), clock, entropy);
 }
 
+/// Blocks.
+std::expected<handlers::Share, Message> open_share(const ports::ShareConfig& share) {
+  auto backend = vfs::open_posix_backend(
+      {.path = share.path,
+       .volume_override = share.volume,
+       .file_mode = (0666 & share.create_mask) | share.force_create_mode,
+       .directory_mode = (0777 & share.directory_mask) | share.force_directory_mode,
+       .hide_files = share.hide_files,
+       .veto_files = share.veto_files});
+  if (!backend) return std::unexpected("share \"" + share.name + "\": " + backend.error());
+  handlers::Share served{.config = share, .backend = std::move(*backend)};
+  if (auto found = find_accounts(share, served); !found) return std::unexpected(found.error());
+  return served;
+}
+
+/// For a user's own, which share_for() has told apart from its pattern. Blocks.
+std::expected<handlers::Share, Message> open_user_share(const ports::ShareConfig& share,
+                                                        const ports::Token& owner) {
+  if (share.make_directory) {
+    if (auto made = make_user_directory(share.path, owner); !made) {
+      return std::unexpected("share \"" + share.name + "\": " + made.error());
+    }
+  }
+  return open_share(share);
+}
+
 std::expected<std::vector<handlers::Share>, Message> open_shares(const AppConfig& config) {
   std::vector<handlers::Share> shares;
   for (const ports::ShareConfig& share : config.server.shares) {
-    if (share.path.empty()) {  // a referral
+    if (share.path.empty() || ports::is_per_user(share)) {  // elsewhere, or users' own
       shares.push_back({.config = share, .backend = nullptr});
       continue;
     }
-    auto backend = vfs::open_posix_backend(
-        {.path = share.path,
-         .volume_override = share.volume,
-         .file_mode = (0666 & share.create_mask) | share.force_create_mode,
-         .directory_mode = (0777 & share.directory_mask) | share.force_directory_mode,
-         .hide_files = share.hide_files,
-         .veto_files = share.veto_files});
-    if (!backend) return std::unexpected("share \"" + share.name + "\": " + backend.error());
-    handlers::Share served{.config = share, .backend = std::move(*backend)};
-    if (auto found = find_accounts(share, served); !found) return std::unexpected(found.error());
-    shares.push_back(std::move(served));
+    auto opened = open_share(share);
+    if (!opened) return std::unexpected(std::move(opened.error()));
+    shares.push_back(std::move(*opened));
   }
   return shares;
 }
@@ -211,6 +230,9 @@ int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
                            .entropy = entropy,
                            .blocking = blocking,
                            .shares = std::move(*shares),
+                           .open_share = &open_user_share,
+                           .account_named = &account_named,
+                           .account_of = &account_of,
                            .interfaces = &network_interfaces,
                            .audit = std::move(audit)});
   std::shared_ptr<rpc::PipeForwarder> forwarder;

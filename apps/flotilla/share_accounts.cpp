@@ -1,7 +1,13 @@
 #include "flotilla/share_accounts.hpp"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include "base/log.hpp"
 #include "wire/sid.hpp"
@@ -38,7 +44,32 @@ std::optional<std::uint32_t> group_of(const std::string& name) {
   return entry.gr_gid;
 }
 
+/// `ask` fills the entry: getpwnam_r or getpwuid_r.
+template <class Ask>
+std::optional<handlers::UnixAccount> account_by(Ask ask) {
+  std::vector<char> scratch(kScratchBytes);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (ask(&entry, scratch.data(), scratch.size(), &found) != 0 || !found) return std::nullopt;
+  handlers::UnixAccount account{entry.pw_name, entry.pw_dir, {}};
+  std::vector<char> names(kScratchBytes);
+  group of{};
+  group* known = nullptr;
+  if (getgrgid_r(entry.pw_gid, &of, names.data(), names.size(), &known) == 0 && known) {
+    account.group = of.gr_name;
+  }
+  return account;
+}
+
 }  // namespace
+
+std::optional<handlers::UnixAccount> account_named(const std::string& name) {
+  return account_by([&](auto... out) { return getpwnam_r(name.c_str(), out...); });
+}
+
+std::optional<handlers::UnixAccount> account_of(std::uint32_t uid) {
+  return account_by([uid](auto... out) { return getpwuid_r(uid, out...); });
+}
 
 std::expected<void, Message> find_accounts(const ports::ShareConfig& config,
                                            handlers::Share& share) {
@@ -68,6 +99,27 @@ std::expected<void, Message> find_accounts(const ports::ShareConfig& config,
       }
     }
   }
+  return {};
+}
+
+std::expected<void, Message> make_user_directory(const std::string& path,
+                                                 const ports::Token& owner) {
+  const auto failed = [&](const char* what) {
+    return std::unexpected(std::string(what) + " " + path + ": " + std::strerror(errno) +
+                           "; make_directory makes only a path's last part");
+  };
+  if (::mkdir(path.c_str(), 0700) != 0) {
+    if (errno == EEXIST) return {};
+    return failed("cannot make");
+  }
+  if (owner.use_share_owner) return {};
+  // By its descriptor: what has the name by now may be somebody's link.
+  const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (directory < 0) return failed("cannot open");
+  const int changed = ::fchown(directory, owner.uid, owner.gid);
+  ::close(directory);
+  if (changed != 0) return failed("cannot give away");
+  log::info("{} was made for {}", path, owner.user_name);
   return {};
 }
 

@@ -38,6 +38,11 @@ std::uint32_t max_transaction_bytes(const Request& request) noexcept {
              : configured;
 }
 
+bool wants_rdma(const Request& request, std::uint32_t channel) noexcept {
+  return request.session->dialect >= 0x0300 && channel >= wire::channel::kRdmaV1 &&
+         channel <= wire::channel::kRdmaTransform;
+}
+
 runtime::Task<Result<ports::IoGate::Ticket>> admit_change(Request& request, FileOpen target,
                                                           std::uint64_t offset,
                                                           std::uint64_t length_bytes) {

@@ -36,6 +36,11 @@ struct FileOpen {
 /// Connection.MaxTransactSize, MaxReadSize and MaxWriteSize are one number here.
 [[nodiscard]] std::uint32_t max_transaction_bytes(const Request& request) noexcept;
 
+/// Whether a READ or WRITE names buffers that only RDMA reaches, which no transport here is. Other
+/// values of Channel mean nothing and are not looked at, as in Samba.
+/// Spec    [MS-SMB2] 3.3.5.12 Receiving an SMB2 READ Request, 3.3.5.13
+[[nodiscard]] bool wants_rdma(const Request& request, std::uint32_t channel) noexcept;
+
 /// Leave to change [offset, offset + length_bytes): read caching of others is broken first, locks
 /// are asked. Keep the ticket until the system call has returned. Admission comes before the
 /// question who caches: a cache granted after it waits for the ticket.

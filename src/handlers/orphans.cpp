@@ -26,16 +26,18 @@ Status remove_name(ports::Backend& backend, const std::string& path, const FileK
 /// A path is relative to the share that it was opened through, and several shares may lie on one
 /// volume: the key decides, since a backend removes only a name that is still this file's.
 bool remove_from_its_share(Server& server, const FileKey& key, const std::string& path) {
-  for (const Share& share : server.shares()) {
-    if (!share.backend || share.backend->volume_id() != key.volume) continue;
+  std::vector<const Share*> shares = server.user_shares().all();
+  for (const Share& share : server.shares()) shares.push_back(&share);
+  for (const Share* const share : shares) {
+    if (!share->backend || share->backend->volume_id() != key.volume) continue;
     // Asked as late as possible: after a hang the name may be somebody else's file.
     if (!server.engine().serving()) return false;
     bool directory = false;
-    if (!remove_name(*share.backend, path, key, directory)) continue;
+    if (!remove_name(*share->backend, path, key, directory)) continue;
     server.notify().report(
-        &share, path, wire::NotifyAction::Removed,
+        share, path, wire::NotifyAction::Removed,
         directory ? wire::notify_filter::kDirName : wire::notify_filter::kFileName);
-    tell_parent_now(server, share, path);
+    tell_parent_now(server, *share, path);
     return true;
   }
   log::info("\"{}\" was to be deleted when its last open was lost, but no share has it any more",

@@ -69,9 +69,7 @@ HandlerTask handle_read(Request& request) {
   auto found = request.find_open(read->file_id);
   if (!found) co_return found.error();
   if (read->length > max_transaction_bytes(request)) co_return NtStatus::InvalidParameter;
-  if (read->channel != wire::channel::kNone && request.session->dialect >= 0x0300) {
-    co_return NtStatus::InvalidParameter;  // no RDMA
-  }
+  if (wants_rdma(request, read->channel)) co_return NtStatus::InvalidParameter;
   if ((*found)->pipe && !state_of(**found).pipe) co_return NtStatus::InvalidDeviceRequest;
   if ((*found)->pipe) co_return co_await read_pipe(request, *found, read->length);
   if ((*found)->directory) co_return NtStatus::InvalidDeviceRequest;

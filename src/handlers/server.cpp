@@ -57,6 +57,7 @@ Server::Server(ServerParts parts)
       sessions_(std::make_unique<SessionTable>()),
       leases_(std::make_unique<LeaseIndex>()),
       offload_tokens_(std::make_unique<OffloadTokens>()),
+      user_shares_(parts_.open_share),
       durable_(std::make_shared<DurableOpens>(*this)) {
   if (parts_.config.torture_fsctls) torture_ = std::make_unique<TortureFsctls>();
   ipc_.config.name = "IPC$";
@@ -92,7 +93,18 @@ std::uint32_t Server::session_count() const noexcept {
   return static_cast<std::uint32_t>(sessions_->count());
 }
 
-const Share* Server::find_share(std::string_view name) const noexcept {
+const Share* Server::find_share(std::string_view name) const {
+  const Share* const share = configured_share(name);
+  return share != nullptr ? share : user_shares_.find(name);
+}
+
+const Share* Server::homes() const noexcept {
+  const auto found =
+      std::ranges::find_if(parts_.shares, [](const Share& share) { return share.config.homes; });
+  return found != parts_.shares.end() ? &*found : nullptr;
+}
+
+const Share* Server::configured_share(std::string_view name) const noexcept {
   for (const Share& share : parts_.shares) {
     if (same_name(share.config.name, name)) return &share;
   }

@@ -15,6 +15,7 @@
 #include "handlers/logon_delays.hpp"
 #include "handlers/open_files.hpp"
 #include "handlers/pool_marks.hpp"
+#include "handlers/user_shares.hpp"
 #include "ports/audit.hpp"
 #include "ports/backend.hpp"
 #include "ports/channel.hpp"
@@ -44,7 +45,7 @@ class TortureFsctls;  // handlers/torture_fsctls.hpp: none but on test servers
 /// A share that is being served. Immutable after start.
 struct Share {
   ports::ShareConfig config;
-  std::shared_ptr<ports::Backend> backend;  ///< null for IPC$
+  std::shared_ptr<ports::Backend> backend;  ///< null for IPC$, referrals and patterns
   bool is_ipc = false;
   /// config.force_user and .force_group, looked up.
   std::optional<ports::Credentials> forced_user = std::nullopt;
@@ -69,6 +70,11 @@ struct ServerParts {
   std::shared_ptr<ports::Entropy> entropy;
   std::shared_ptr<runtime::BlockingPool> blocking;
   std::vector<Share> shares;  ///< without IPC$, which the server adds
+  /// Opens what a pattern among `shares` means for somebody. Any thread of `blocking`.
+  UserShares::Open open_share;
+  /// The machine's account of that name, or with that uid. Blocks. Empty: there are none.
+  std::function<std::optional<UnixAccount>(const std::string& name)> account_named;
+  std::function<std::optional<UnixAccount>(std::uint32_t uid)> account_of;
   /// Asked on every request; empty: the IOCTL is refused. Any thread.
   std::function<std::vector<InterfaceFacts>()> interfaces;
   /// Serves the pipes that this server has not; null: there are no others.
@@ -135,8 +141,14 @@ class Server final : public ports::ChannelServer {
   [[nodiscard]] ports::Entropy& entropy() noexcept { return *parts_.entropy; }
   [[nodiscard]] runtime::BlockingPool& blocking() noexcept { return *parts_.blocking; }
   [[nodiscard]] const std::vector<Share>& shares() const noexcept { return parts_.shares; }
-  /// Without case; null where there is none. "IPC$" is found too.
-  [[nodiscard]] const Share* find_share(std::string_view name) const noexcept;
+  /// Among shares(), without case; null where there is none. "IPC$" is found too.
+  [[nodiscard]] const Share* configured_share(std::string_view name) const noexcept;
+  /// The one that stands for everybody's home directory; null: there is none.
+  [[nodiscard]] const Share* homes() const noexcept;
+  /// Those that were made from patterns too, by the names that share_for() gave them. Any thread.
+  [[nodiscard]] const Share* find_share(std::string_view name) const;
+  [[nodiscard]] UserShares& user_shares() noexcept { return user_shares_; }
+  [[nodiscard]] const ServerParts& parts() const noexcept { return parts_; }
   [[nodiscard]] NotifyHub& notify() noexcept { return *notify_; }
   /// Closes a session that lives on another node, if it is `user`'s: [MS-SMB2] 3.3.5.5.3,
   /// PreviousSessionId. `done` runs once, on any thread, when it is gone or cannot be reached.
@@ -195,6 +207,7 @@ class Server final : public ports::ChannelServer {
   std::unique_ptr<LeaseIndex> leases_;
   std::unique_ptr<TortureFsctls> torture_;
   std::unique_ptr<OffloadTokens> offload_tokens_;
+  UserShares user_shares_;
   OpenFiles open_files_;
   PoolMarks marks_;
   PoolQueries* queries_ = nullptr;

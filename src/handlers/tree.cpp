@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "handlers/access.hpp"
 #include "handlers/channel.hpp"
+#include "handlers/named_share.hpp"
 #include "handlers/open_state.hpp"
 #include "handlers/request.hpp"
 #include "handlers/session_channels.hpp"
@@ -42,11 +43,9 @@ HandlerTask handle_tree_connect(Request& request) {
   }
   const auto name = share_name_of(body->path);
   if (!name) co_return NtStatus::BadNetworkName;
-  const Share* const share = request.server.find_share(*name);
-  if (share == nullptr) {
-    log::debug("tree connect: no share \"{}\" (user {})", *name, request.session->user_name);
-    co_return NtStatus::BadNetworkName;
-  }
+  const Result<const Share*> named = co_await share_named(request, *name);
+  if (!named) co_return named.error();
+  const Share* const share = *named;
   const auto& credentials = static_cast<const SessionCredentials&>(*request.session->credentials);
   struct Leave {
     bool use = false;

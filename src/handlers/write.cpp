@@ -35,9 +35,7 @@ HandlerTask handle_write(Request& request) {
   auto found = request.find_open(write->file_id);
   if (!found) co_return found.error();
   if (write->data.size() > max_transaction_bytes(request)) co_return NtStatus::InvalidParameter;
-  if (write->channel != wire::channel::kNone && request.session->dialect >= 0x0300) {
-    co_return NtStatus::InvalidParameter;  // no RDMA
-  }
+  if (wants_rdma(request, write->channel)) co_return NtStatus::InvalidParameter;
   if ((*found)->pipe) {
     if (!state_of(**found).pipe) co_return NtStatus::InvalidDeviceRequest;
     const Status done = state_of(**found).pipe->write(write->data);

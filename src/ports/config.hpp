@@ -21,7 +21,15 @@ enum class EncryptionMode : std::uint8_t { Off, Enabled, Desired, Required };
 
 struct ShareConfig {
   std::string name;
+  /// A directory. With variables (handlers/user_shares.hpp) or `homes` each user has one.
   std::string path;
+  /// A pattern: every user's home directory is a share of the user's name; "homes" is the own one.
+  bool homes = false;
+  /// A user's directory that is missing is made when he comes: his own, mode 0700. For those alone.
+  bool make_directory = false;
+  /// Of a share that was made from a pattern: the next connection of its user may lead elsewhere, so
+  /// that one name of one client stands for several files.
+  bool varies = false;
   std::string comment;
   bool read_only = false;
   bool hidden = false;  ///< not listed by NetShareEnumAll (a name ending in $ is too)

@@ -8,7 +8,8 @@ namespace flotilla::rpc {
 
 std::u16string wide(std::string_view utf8) { return wire::utf16_of(utf8).value_or(u""); }
 
-std::vector<ShareFacts> all_shares(const ports::ServerConfig& config) {
+std::vector<ShareFacts> all_shares(const ports::ServerConfig& config,
+                                   const ports::TokenPtr& caller) {
   std::vector<ShareFacts> list;
   for (const ports::ShareConfig& share : config.shares) {
     ShareFacts facts;
@@ -17,8 +18,15 @@ std::vector<ShareFacts> all_shares(const ports::ServerConfig& config) {
     facts.path = u"C:" + wide(share.path);
     std::ranges::replace(facts.path, u'/', u'\\');
     if (share.name.ends_with('$')) facts.type |= share_type::kSpecial;
-    facts.listed = !share.hidden;
+    facts.listed = !share.hidden && !share.homes;
     list.push_back(std::move(facts));
+    if (share.homes && !share.hidden && caller && !caller->anonymous && !caller->guest) {
+      ShareFacts own = list.back();
+      own.name = wide(caller->user_name);
+      own.comment = share.comment.empty() ? u"Home of " + own.name : wide(share.comment);
+      own.listed = true;
+      list.push_back(std::move(own));
+    }
   }
   ShareFacts ipc;
   ipc.name = u"IPC$";

@@ -1,4 +1,4 @@
-// The shares as srvsvc tells them: every configured one and IPC$.
+// The shares as srvsvc tells them: every configured one, the caller's home, and IPC$.
 #pragma once
 
 #include <string>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ports/config.hpp"
+#include "ports/identity.hpp"
 
 namespace flotilla::rpc {
 
@@ -24,7 +25,9 @@ struct ShareFacts {
   bool listed = true;   ///< false: NetrShareGetInfo finds it, NetrShareEnum does not tell
 };
 
-[[nodiscard]] std::vector<ShareFacts> all_shares(const ports::ServerConfig& config);
+/// Of everybody's homes only the caller's own is listed.
+[[nodiscard]] std::vector<ShareFacts> all_shares(const ports::ServerConfig& config,
+                                                 const ports::TokenPtr& caller);
 /// Text for the wire; what is no UTF-8 becomes empty.
 [[nodiscard]] std::u16string wide(std::string_view utf8);
 /// Share names compare without case ([MS-SRVS] 3.1.1.1); ASCII folding here, the exact one belongs

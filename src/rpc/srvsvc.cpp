@@ -117,7 +117,7 @@ CallResult share_enum(const PipeContext& context, ByteView stub) {
     nothing.level = nothing.union_level = level;
     return reply(nothing, std::uint32_t{0}, resume_handle, WinError::AccessDenied);
   }
-  std::vector<ShareFacts> shares = all_shares(*context.config);
+  std::vector<ShareFacts> shares = all_shares(*context.config, context.caller);
   std::erase_if(shares, [](const ShareFacts& share) { return !share.listed; });
   const std::size_t first = std::min<std::size_t>(resume_handle.value_or(0), shares.size());
   std::size_t end = first;
@@ -160,7 +160,7 @@ CallResult share_get_info(const PipeContext& context, ByteView stub) {
   const auto level = in.take<std::uint32_t>();
   if (!in.ok()) return bad_stub();
 
-  const std::vector<ShareFacts> shares = all_shares(*context.config);
+  const std::vector<ShareFacts> shares = all_shares(*context.config, context.caller);
   const auto share = std::ranges::find_if(
       shares, [&](const ShareFacts& each) { return same_share_name(each.name, net_name); });
   ShareInfo answer;
@@ -300,7 +300,7 @@ struct DeviceIn {
 };
 /// [MS-SRVS] 3.1.4.16 NetrShareCheck: whether something is shared from that path
 CallResult share_check(const PipeContext& context, DeviceIn& in) {
-  for (const ShareFacts& share : all_shares(*context.config)) {
+  for (const ShareFacts& share : all_shares(*context.config, context.caller)) {
     if (same_share_name(share.path, in.device)) {
       return reply(share.type & ~share_type::kSpecial, WinError::Success);
     }

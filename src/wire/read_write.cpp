@@ -9,7 +9,6 @@ namespace flotilla::wire {
 template <>
 struct Fields<ReadRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
-    Slot info;
     v.struct_size(49);
     v.field("padding", s.padding);
     v.field("flags", s.flags);
@@ -19,9 +18,7 @@ struct Fields<ReadRequest> : PaddedMessageLayout {
     v.field("minimum_count", s.minimum_count);
     v.field("channel", s.channel);
     v.field("remaining_bytes", s.remaining_bytes);
-    v.offset16(info);
-    v.length16(info);
-    v.data("read_channel_info", info, s.read_channel_info, 1, WhenEmpty::Zero);
+    v.reserved(4);  // ReadChannelInfoOffset, ReadChannelInfoLength: for RDMA
   }
 };
 
@@ -43,7 +40,6 @@ template <>
 struct Fields<WriteRequest> : PaddedMessageLayout {
   static void visit(auto& v, auto& s) {
     Slot data;
-    Slot info;
     v.struct_size(49);
     v.offset16(data);
     v.length32(data);
@@ -51,11 +47,8 @@ struct Fields<WriteRequest> : PaddedMessageLayout {
     v.field("file_id", s.file_id);
     v.field("channel", s.channel);
     v.field("remaining_bytes", s.remaining_bytes);
-    v.offset16(info);
-    v.length16(info);
+    v.reserved(4);  // WriteChannelInfoOffset, WriteChannelInfoLength: for RDMA
     v.field("flags", s.flags);
-    // In front of the data: WriteChannelInfoOffset has only 16 bits.
-    v.data("write_channel_info", info, s.write_channel_info, 1, WhenEmpty::Zero);
     v.data("data", data, s.data, 8);
   }
 };

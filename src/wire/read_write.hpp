@@ -20,7 +20,6 @@ struct ReadRequest {
   std::uint32_t minimum_count = 0;
   std::uint32_t channel = 0;
   std::uint32_t remaining_bytes = 0;
-  ByteView read_channel_info;
 };
 
 /// [MS-SMB2] 2.2.20 SMB2 READ Response.
@@ -46,7 +45,6 @@ struct WriteRequest {
   std::uint32_t remaining_bytes = 0;
   std::uint32_t flags = 0;  ///< write_flags
   ByteView data;
-  ByteView write_channel_info;
 };
 /// [MS-SMB2] 2.2.22 SMB2 WRITE Response.
 struct WriteResponse {

@@ -188,6 +188,9 @@ class LocalFleet:
             shares[name] = (directory, options)
         if "shadow" in shares:
             make_snapshot(shares["shadow"][0])
+        if self.mode != "plain":  # the test connects twice, two seconds apart, to see two directories
+            os.makedirs(os.path.join(self.share_root, "dynamic"), exist_ok=True)
+            shares["dynamic_share"] = (os.path.join(self.share_root, "dynamic", "%t"), "make_directory = true\n")
         if "noperm" in shares:
             os.chmod(shares["noperm"][0], 0)
         return shares

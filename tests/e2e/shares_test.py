@@ -4,6 +4,7 @@ themselves."""
 import grp
 import os
 import pwd
+import shutil
 import stat
 import subprocess
 import sys
@@ -95,6 +96,54 @@ class Shares(unittest.TestCase):
         self.refused(server, "put flotilla.toml new.exe")
         self.refused(server, "rename plain plain.exe")
         self.assertEqual(sorted(os.listdir(server.share)), ["desktop.ini", "plain", "secret", "virus.exe"])
+
+    def test_homes_and_paths_with_variables(self):
+        """Every user's directory under one name, and under his own; nobody's elsewhere."""
+        place = tempfile.mkdtemp(prefix="flotilla-homes-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, place)
+        os.chmod(place, 0o755)
+        for name in (USER, OTHER, "daemon", "team-" + USER):
+            os.mkdir(os.path.join(place, name))
+            os.chmod(os.path.join(place, name), 0o777)
+        server = self.serve('[[share]]\nname = "homes"\nhomes = true\npath = "%s/%%S"\n'
+                            '[[share]]\nname = "mine"\npath = "%s/team-%%U"\n' % (place, place))
+        self.ok(server, "put flotilla.toml a", share=USER)
+        self.ok(server, "put flotilla.toml b", share="homes")
+        self.ok(server, "put flotilla.toml c", share=OTHER, user=OTHER)
+        self.ok(server, "put flotilla.toml d", share="mine")
+        self.assertEqual([sorted(os.listdir(os.path.join(place, n))) for n in (USER, OTHER, "team-" + USER)],
+                         [["a", "b"], ["c"], ["d"]])
+        self.refused(server, "ls", share="daemon")  # an account's, but another's
+        self.refused(server, "ls", share=OTHER)
+        self.refused(server, "ls", "NT_STATUS_BAD_NETWORK_NAME", share="nobody-of-that-name")
+        self.refused(server, "ls", "NT_STATUS_BAD_NETWORK_NAME", share="mine", user=OTHER)  # has no directory
+        for name in ("mine/" + USER, "..", "homes/" + USER):
+            self.refused(server, "ls", "NT_STATUS_BAD_NETWORK_NAME", share=name, user=OTHER)
+        listed = subprocess.run(["smbclient", "-L", "127.0.0.1", "-p", str(server.port), "-g", "-U",
+                                 "%s%%%s" % (OTHER, flotilla.PASSWORD)], capture_output=True, text=True, timeout=60,
+                                check=False).stdout
+        self.assertIn("Disk|%s|Home of %s" % (OTHER, OTHER), listed)
+        self.assertIn("Disk|mine|", listed)
+        for hidden in ("Disk|%s|" % USER, "Disk|homes|"):
+            self.assertNotIn(hidden, listed)
+
+    @unittest.skipIf(os.geteuid() != 0, "needs root")
+    def test_a_home_is_where_the_machine_says(self):
+        place = tempfile.mkdtemp(prefix="flotilla-homes-", dir="/var/tmp")
+        self.addCleanup(shutil.rmtree, place)
+        os.chmod(place, 0o755)
+        server = self.serve('[[share]]\nname = "homes"\nhomes = true\n'
+                            '[[share]]\nname = "mine"\npath = "%s/%%u"\nmake_directory = true\n' % place)
+        subprocess.run([flotilla.BINARY, "user", "add", "games", "--users-file", os.path.join(server.dir, "users"),
+                        "--password-file", "-"], input=flotilla.PASSWORD + "\n", text=True, check=True)
+        home = pwd.getpwnam("games").pw_dir
+        listing = self.ok(server, "ls", share="games", user="games")
+        for name in os.listdir(home):
+            self.assertIn(name, listing)
+        self.ok(server, "mkdir inside", share="mine", user="games")
+        made = os.stat(os.path.join(place, "games"))
+        self.assertEqual((made.st_uid, stat.S_IMODE(made.st_mode)), (pwd.getpwnam("games").pw_uid, 0o700))
+        self.refused(server, "ls", "NT_STATUS_BAD_NETWORK_NAME", share="homes")  # tester has no account, so no home
 
     def test_a_name_that_does_not_exist_is_told_at_the_start(self):
         for share in ('force_user = "nobody-of-that-name"', 'force_group = "nobody-of-that-name"'):

@@ -86,6 +86,19 @@ TEST_F(Data, AccessIsWhatTheOpenWasGranted_3_3_5_12_3_3_5_13_3_3_5_11) {
   EXPECT_EQ(write(client, appender, 3, "d"), NtStatus::Success);
 }
 
+TEST_F(Data, BuffersThatOnlyRdmaReachesAreRefusedAndUnknownChannelsIgnored_3_3_5_13) {
+  wire::WriteRequest request;
+  request.file_id = client.must_open({.name = u"f"});
+  request.data = as_bytes("x");
+  const auto with = [&](std::uint32_t channel) {
+    request.channel = channel;
+    return client.call(Command::Write, request).status();
+  };
+  EXPECT_EQ(with(wire::channel::kRdmaV1), NtStatus::InvalidParameter);
+  EXPECT_EQ(with(wire::channel::kRdmaTransform), NtStatus::InvalidParameter);
+  EXPECT_EQ(with(0xC3E156E0), NtStatus::Success);
+}
+
 TEST_F(Data, ADirectoryHasNoData_3_3_5_12) {
   const FileId id =
       client.must_open({.name = u"d", .options = wire::create_options::kDirectoryFile});

@@ -72,6 +72,7 @@ runtime::Task<bool> key_is_taken(Request& request, const Making& making) {
   Server& server = request.server;
   const ClientGuid client = request.channel->facts().client_guid;
   if (making.asks.cache.kind != coherence::CacheKind::Lease) co_return false;
+  if (making.share->config.varies) co_return false;  // the open gets no lease then
   if (server.leases().find(client, making.asks.cache.key)) co_return true;
   if (!client_elsewhere(server, client)) co_return false;
   const std::vector<LeasePlace> places =
@@ -232,7 +233,7 @@ runtime::Task<NtStatus> ask_for_file(Request& request, Making& making) {
     const auto place = server.leases().find(facts.client_guid, making.asks.cache.key);
     if (place && place->file != making.file->key()) co_return NtStatus::InvalidParameter;
   }
-  making.lease_claimed = false;
+  making.lease_claimed = making.lease_refused = false;
   const std::uint64_t losses = server.marks().losses();
   const bool listing = command.directory && command.cache.kind == coherence::CacheKind::Lease &&
                        command.cache.rights != 0 &&
@@ -250,9 +251,11 @@ runtime::Task<NtStatus> ask_for_file(Request& request, Making& making) {
     if (!server.leases().claim(facts.client_guid, lease_key, making.file->key(), making.open_id,
                                making.link)) {
       unclaim(request, making);
-      co_return NtStatus::InvalidParameter;
-    }
-    if (client_elsewhere(server, facts.client_guid)) {
+      // To the client it is one file: it keeps the lease on the other, and gets none here.
+      if (!making.share->config.varies) co_return NtStatus::InvalidParameter;
+      command.cache = {};
+      making.lease_refused = true;
+    } else if (client_elsewhere(server, facts.client_guid)) {
       const std::vector<LeasePlace> places =
           co_await lease_elsewhere(server, request.executor(), facts.client_guid, lease_key);
       const FileKey& mine = making.file->key();
@@ -274,6 +277,7 @@ runtime::Task<NtStatus> ask_for_file(Request& request, Making& making) {
   }
   making.opened = *opened;
   making.gate = std::move(outcome.gate);
+  if (making.lease_refused) making.opened.lease_version = making.asks.cache.version;
   if (making.opened.kind != coherence::CacheKind::Lease) unclaim(request, making);
   if (listing && losses != server.marks().losses()) {
     // A node went meanwhile: what it changed last was told to the leases that there were. The break

@@ -7,39 +7,50 @@
 
 namespace flotilla::handlers {
 
+namespace {
+
+/// As the lease's first open chose: [MS-SMB2] 3.3.5.9.8, 3.3.5.9.11.
+void add_lease(const Making& making, wire::CreateContextList& contexts) {
+  const std::uint32_t flags =
+      making.opened.break_in_progress ? wire::lease_flags::kBreakInProgress : 0U;
+  if (making.opened.lease_version == 2) {
+    wire::LeaseContextV2 lease;
+    lease.lease_key = making.asks.cache.key;
+    lease.lease_state = making.opened.rights;
+    lease.lease_flags = flags;
+    if (making.asks.cache.has_parent) {
+      lease.lease_flags |= wire::lease_flags::kParentLeaseKeySet;
+      lease.parent_lease_key = making.asks.cache.parent_key;
+    }
+    lease.epoch = making.opened.lease_epoch;
+    contexts.add(lease);
+  } else {
+    wire::LeaseContext lease;
+    lease.lease_key = making.asks.cache.key;
+    lease.lease_state = making.opened.rights;
+    lease.lease_flags = flags;
+    contexts.add(lease);
+  }
+}
+
+}  // namespace
+
 void append_response(Request& request, const Making& making, const session::Open& open) {
   wire::CreateResponse response;
   wire::CreateContextList contexts;
   switch (making.opened.kind) {
-    case coherence::CacheKind::Lease: {
+    case coherence::CacheKind::Lease:
       response.oplock_level = wire::OplockLevel::Lease;
-      const std::uint32_t flags =
-          making.opened.break_in_progress ? wire::lease_flags::kBreakInProgress : 0U;
-      // As the lease's first open chose: [MS-SMB2] 3.3.5.9.11.
-      if (making.opened.lease_version == 2) {
-        wire::LeaseContextV2 lease;
-        lease.lease_key = making.asks.cache.key;
-        lease.lease_state = making.opened.rights;
-        lease.lease_flags = flags;
-        if (making.asks.cache.has_parent) {
-          lease.lease_flags |= wire::lease_flags::kParentLeaseKeySet;
-          lease.parent_lease_key = making.asks.cache.parent_key;
-        }
-        lease.epoch = making.opened.lease_epoch;
-        contexts.add(lease);
-      } else {
-        wire::LeaseContext lease;
-        lease.lease_key = making.asks.cache.key;
-        lease.lease_state = making.opened.rights;
-        lease.lease_flags = flags;
-        contexts.add(lease);
-      }
+      add_lease(making, contexts);
       break;
-    }
     case coherence::CacheKind::Oplock:
       response.oplock_level = static_cast<wire::OplockLevel>(oplock_level_of(making.opened.rights));
       break;
     case coherence::CacheKind::None:
+      if (making.lease_refused) {
+        response.oplock_level = wire::OplockLevel::Lease;
+        add_lease(making, contexts);
+      }
       break;
   }
   response.create_action = state_of(const_cast<session::Open&>(open)).create_action;

@@ -34,6 +34,7 @@ struct Making {
   std::shared_ptr<OpenLink> link;
   OpenId open_id;
   bool lease_claimed = false;
+  bool lease_refused = false;  ///< its key is another file's, which that share's client cannot know
   std::shared_ptr<StreamHold> stream_hold;  ///< on the file of a stream
   CreateGuidClaim guid_claim;
   bool tells_durable = true;  ///< false: a reconnect, whose answer has no DHnQ nor DH2Q
