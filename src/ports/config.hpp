@@ -27,8 +27,8 @@ struct ShareConfig {
   bool homes = false;
   /// A user's directory that is missing is made when he comes: his own, mode 0700. For those alone.
   bool make_directory = false;
-  /// Of a share that was made from a pattern: the next connection of its user may lead elsewhere, so
-  /// that one name of one client stands for several files.
+  /// Of a share that was made from a pattern: the next connection of its user may lead elsewhere,
+  /// so that one name of one client stands for several files.
   bool varies = false;
   std::string comment;
   bool read_only = false;
