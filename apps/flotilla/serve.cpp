@@ -3,7 +3,6 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <fstream>
@@ -14,6 +13,7 @@
 #include "auth/identity.hpp"
 #include "crypto/hash.hpp"
 #include "flotilla/commands.hpp"
+#include "flotilla/descriptors.hpp"
 #include "flotilla/node.hpp"
 #include "flotilla/pool_node.hpp"
 #include "flotilla/share_accounts.hpp"
@@ -47,18 +47,18 @@ void start_logging(log::Level level) {
   log::set_level(level);
 }
 
-/// Every open costs a descriptor: take as many as the system lets us. Who may raise the hard limit
-/// too takes what the kernel has as its own (fs.nr_open).
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  rlim_t most = 0;
-  if (std::ifstream("/proc/sys/fs/nr_open") >> most && most > limit.rlim_max) {
-    const rlimit all{most, most};
-    if (setrlimit(RLIMIT_NOFILE, &all) == 0) return;
-  }
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+/// What the descriptors do not suffice for is refused before they end, so that clients are told
+/// what is the matter, and new ones still get in.
+void fit_opens(ports::ServerConfig& server) {
+  const std::uint64_t limit = raise_descriptor_limit();
+  const std::uint32_t opens = opens_within(limit, server.opens_max, server.connections_max);
+  if (opens == server.opens_max) return;
+  log::warn(
+      "opens_max = {} cannot be reached: an open takes a descriptor, and this process may have {}; "
+      "from {} opens on CREATE is answered with STATUS_TOO_MANY_OPENED_FILES (raise LimitNOFILE= "
+      "of the service, or fs.nr_open)",
+      server.opens_max, limit, opens);
+  server.opens_max = opens;
 }
 
 /// The same on every node of a pool and after every start: clients compare it between NEGOTIATE
@@ -172,7 +172,7 @@ std::expected<std::shared_ptr<ports::Engine>, Message> single_node(
 int serve(const AppConfig& given, const std::optional<CommandLineUser>& user) {
   AppConfig config = given;
   start_logging(config.log_level);
-  raise_descriptor_limit();
+  fit_opens(config.server);
   umask(0);
   // Before any thread starts, so that all of them inherit the mask and sigwait gets the signals.
   sigset_t signals;

@@ -1,10 +1,13 @@
 #include "front/front.hpp"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/log.hpp"
@@ -35,6 +38,14 @@ Core::Core(FrontOptions its_options, const ports::ServerConfig& its_config,
   next_connection = start & 0xFFFFFFFFFFFFULL;
 }
 
+namespace {
+void reset_and_close(int fd) {
+  const linger now{1, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  close(fd);
+}
+}  // namespace
+
 /// Accepts on the first shard and hands out round robin, so that few connections spread evenly.
 class Listener final : public runtime::FdEvents {
  public:
@@ -46,14 +57,16 @@ class Listener final : public runtime::FdEvents {
   ~Listener() override {
     watch_.reset();
     close(fd_);
+    if (spare_ >= 0) close(spare_);
   }
   void on_readable() override {
     for (int i = 0; i < 64; ++i) {
       const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (fd < 0) {
         if (errno == EINTR || errno == ECONNABORTED) continue;
+        if ((errno == EMFILE || errno == ENFILE) && refuse_one()) continue;
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-          log::warn("front: accept: {}; trying again in 100 ms", std::strerror(errno));
+          tell(std::strerror(errno), "trying again in 100 ms");
           retry_ = core_.shard_states[0]->executor.schedule_after(
               std::chrono::milliseconds{100}, [alive = std::weak_ptr<int>(alive_), this] {
                 if (!alive.expired()) watch_->await_readable();
@@ -74,8 +87,33 @@ class Listener final : public runtime::FdEvents {
   void on_writable() override {}
 
  private:
+  /// Without descriptors: a client that waits in the queue of a listening socket would not even
+  /// know that it is refused. The spare one lets it in, and out.
+  bool refuse_one() {
+    if (spare_ < 0) spare_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (spare_ < 0) return false;
+    close(std::exchange(spare_, -1));
+    const int fd = accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      tell("no descriptors are left", "the client is refused");
+      core_.refused.fetch_add(1, std::memory_order_relaxed);
+      reset_and_close(fd);
+    }
+    spare_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return fd >= 0;
+  }
+  /// Once in ten seconds.
+  void tell(std::string_view what, std::string_view then) {
+    const auto now = std::chrono::steady_clock::now();
+    if (told_ && now - *told_ < std::chrono::seconds{10}) return;
+    told_ = now;
+    log::warn("front: accept: {}; {}", what, then);
+  }
+
   Core& core_;
   const int fd_;
+  int spare_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  std::optional<std::chrono::steady_clock::time_point> told_;
   const Give give_;
   std::unique_ptr<runtime::FdWatch> watch_;
   std::size_t next_ = 0;
@@ -84,12 +122,6 @@ class Listener final : public runtime::FdEvents {
 };
 
 namespace {
-
-void reset_and_close(int fd) {
-  const linger now{1, 0};
-  setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-  close(fd);
-}
 
 void give_client(ShardState& shard, int fd) {
   Core& core = shard.core;

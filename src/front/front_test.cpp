@@ -2,6 +2,7 @@
 #include "front/front.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "base/log.hpp"
 #include "front/front_test_harness.hpp"
@@ -394,6 +395,36 @@ TEST(Front, AnAddressThatCannotBeBoundIsAnErrorThatNamesIt) {
   EXPECT_NE(name.error().find("localhost"), std::string::npos);
   // An address that this machine does not have yet can be listened on: IP_FREEBIND.
   EXPECT_TRUE(start({"203.0.113.77", 0}));
+}
+
+TEST(Front, WithoutDescriptorsAClientIsRefusedAtOnceAndTheNextOneServedWhenThereAreSome) {
+  Node node;
+  node.start();
+  Client before(node.port());
+  ASSERT_TRUE(before.negotiate());
+  const int first = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval patience{20, 0};
+  setsockopt(first, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  std::vector<int> all;
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit low{static_cast<rlim_t>(first) + 64, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  for (int fd = dup(first); fd >= 0; fd = dup(first)) all.push_back(fd);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(node.port());
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(connect(first, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  char byte = 0;
+  EXPECT_EQ(recv(first, &byte, 1, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET) << "not left to wait";
+  EXPECT_EQ(node.front->stats().refused, 1U);
+  for (const int fd : all) close(fd);
+  close(first);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  Client after(node.port());
+  EXPECT_TRUE(after.negotiate());
 }
 
 TEST(Front, TellsOfPoolAddressConnectionsAndEndsThemWhenTheAddressLeaves) {

@@ -4,10 +4,12 @@
 import os
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -17,6 +19,7 @@ import samba  # noqa: E402
 
 USER = flotilla.USER
 ADDRESS_445 = "127.0.79.%d" % (os.getpid() % 250 + 1)
+TOO_MANY_OPENED_FILES = 0xC000011F
 EA_TOO_LARGE, INVALID_SECURITY_DESCR, MEDIA_WRITE_PROTECTED = 0xC0000050, 0xC0000079, 0xC00000A2
 FULL_EA_INFORMATION, SECURITY = 15, 3
 INDEX = "$Extend\\$Quota:$Q:$INDEX_ALLOCATION"
@@ -120,6 +123,74 @@ class Disks(unittest.TestCase):
         subprocess.run(["chattr", "-i", old], check=True)
         self.assertEqual(server.smbclient("del old")[0], 0)
         self.assertFalse(os.path.exists(old))
+
+
+class Descriptors(unittest.TestCase):
+    """An open takes a descriptor: where they end, CREATE says so, and nothing else suffers."""
+    LIMIT = 400
+
+    def setUp(self):
+        wrapper = tempfile.NamedTemporaryFile("w", suffix=".sh", dir="/var/tmp", delete=False)
+        with wrapper as f:
+            f.write('#!/bin/sh\nulimit -n %d && exec "%s" "$@"\n' % (self.LIMIT, flotilla.BINARY))
+        os.chmod(wrapper.name, 0o755)
+        self.addCleanup(os.unlink, wrapper.name)
+        binary, flotilla.BINARY = flotilla.BINARY, wrapper.name
+        try:
+            self.server = flotilla.Server()
+            os.chmod(self.server.share, 0o777)
+            self.server.__enter__()
+        finally:
+            flotilla.BINARY = binary
+        self.addCleanup(self.server.__exit__)
+
+    def test_opens_end_before_descriptors_do(self):
+        raw = smb.client(self.server.port)
+        self.addCleanup(raw.close)
+        handles = []
+        while len(handles) <= self.LIMIT:
+            status, handle = raw.open("file%d" % (len(handles) % 7), disposition=3)
+            if status != smb.SUCCESS:
+                break
+            handles.append(handle)
+        self.assertEqual(status, TOO_MANY_OPENED_FILES)
+        self.assertEqual(len(handles), self.LIMIT - 128 - self.LIMIT // 8)
+        # New clients still get in, and are told the same.
+        with smb.client(self.server.port) as other:
+            self.assertEqual(other.open("file0")[0], TOO_MANY_OPENED_FILES)
+            raw.status(smb.CLOSE, smb.close_body(handles.pop()))
+            self.assertEqual(other.open("file0")[0], smb.SUCCESS)
+        self.assertEqual(self.server.smbclient("ls")[0], 0)
+        self.assertRegex(self.server.text_of_log(), r"opens_max = \d+ cannot be reached: .* may have 400;")
+
+    def test_connections_without_descriptors_are_refused_and_those_that_are_stay(self):
+        raw = smb.client(self.server.port)
+        self.addCleanup(raw.close)
+        status, handle = raw.open("file", disposition=3)
+        self.assertEqual(status, smb.SUCCESS)
+        crowd = []
+        self.addCleanup(lambda: [it.close() for it in crowd])
+        refused = False
+        while len(crowd) < self.LIMIT + 20 and not refused:
+            try:
+                crowd.append(socket.create_connection((self.server.host, self.server.port), 20))
+                if len(crowd) > self.LIMIT - 128:
+                    crowd[-1].settimeout(0.05)
+                    refused = crowd[-1].recv(1) == b""
+            except ConnectionResetError:
+                refused = True
+            except TimeoutError:
+                pass
+        self.assertTrue(refused, "nobody was refused by a server with %d descriptors" % self.LIMIT)
+        self.assertEqual(raw.status(smb.WRITE, smb.write_body(handle, 0, b"goes on")), smb.SUCCESS)
+        self.assertEqual(raw.open("other", disposition=3)[0], TOO_MANY_OPENED_FILES)
+        for it in crowd:
+            it.close()
+        crowd.clear()
+        end = time.monotonic() + 20
+        while raw.open("other", disposition=3)[0] != smb.SUCCESS and time.monotonic() < end:
+            time.sleep(0.05)
+        self.assertEqual(self.server.smbclient("put flotilla.toml again")[0], 0)
 
 
 class BadInput(unittest.TestCase):
