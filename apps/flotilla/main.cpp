@@ -90,7 +90,7 @@ int run_config_import(const std::string& from, const std::string& to, const std:
   std::ifstream file(from, std::ios::binary);
   if (!file) return fail(from + ": cannot be read");
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  flotilla::app::SambaFacts facts = flotilla::app::ask_samba(text);
+  flotilla::app::SambaFacts facts = flotilla::app::ask_samba(from, text);
   if (!users.empty()) {
     if (auto done = import_users(from, users, facts); !done) return fail(done.error());
   }
@@ -101,7 +101,8 @@ int run_config_import(const std::string& from, const std::string& to, const std:
     return fail(done.error());
   }
   for (const flotilla::app::ImportRemark& remark : made.remarks) {
-    std::cerr << from << (remark.line == 0 ? "" : ":" + std::to_string(remark.line)) << ": "
+    std::cerr << (remark.file.empty() ? from : remark.file)
+              << (remark.line == 0 ? "" : ":" + std::to_string(remark.line)) << ": "
               << (remark.section.empty() ? "" : "[" + remark.section + "] ") << remark.what << '\n';
   }
   std::cerr << from << ": " << made.shares << " share(s), " << made.remarks.size()

@@ -4,106 +4,30 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 #include <optional>
 
 #include "flotilla/import/samba_keys.hpp"
 #include "flotilla/import/smb_conf.hpp"
+#include "flotilla/import/values.hpp"
 
 namespace flotilla::app {
 namespace {
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      out += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
-std::string quoted(const std::vector<std::string>& items) {
-  std::string out = "[";
-  for (const std::string& item : items) out += (out.size() > 1 ? ", " : "") + quoted(item);
-  return out + "]";
-}
-
-std::optional<bool> flag_of(std::string_view value) {
-  const std::string text = lower(value);
-  if (text == "yes" || text == "true" || text == "on" || text == "1") return true;
-  if (text == "no" || text == "false" || text == "off" || text == "0") return false;
-  return std::nullopt;
-}
-
-/// A macro of smb.conf(5), "VARIABLE SUBSTITUTIONS"; "%%" is none.
-bool has_macro(std::string_view value) {
-  for (std::size_t at = value.find('%'); at != std::string_view::npos && at + 1 < value.size();
-       at = value.find('%', at + 2)) {
-    if (value[at + 1] != '%') return true;
-  }
-  return false;
-}
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[at]);
-    const std::size_t size = lead < 0x80   ? 1
-                             : lead < 0xC2 ? 0
-                             : lead < 0xE0 ? 2
-                             : lead < 0xF0 ? 3
-                             : lead < 0xF5 ? 4
-                                           : 0;
-    if (size == 0 || size > text.size() - at) return false;
-    std::uint32_t code = size == 1 ? lead : lead & (0x7FU >> size);
-    for (std::size_t i = 1; i < size; ++i) {
-      const auto next = static_cast<unsigned char>(text[at + i]);
-      if ((next & 0xC0) != 0x80) return false;
-      code = code << 6 | (next & 0x3FU);
-    }
-    if ((size == 3 && code < 0x800) || (size == 4 && (code < 0x10000 || code > 0x10FFFF)) ||
-        (code >= 0xD800 && code < 0xE000)) {
-      return false;
-    }
-    at += size;
-  }
-  return true;
-}
-
-/// Keys and values of one table of the new file, in the order in which they came; later ones win.
-class Table {
- public:
-  void set(std::string_view key, std::string value) {
-    for (auto& [name, text] : lines_) {
-      if (name == key) {
-        text = std::move(value);
-        return;
-      }
-    }
-    lines_.emplace_back(key, std::move(value));
-  }
-  [[nodiscard]] bool has(std::string_view key) const {
-    return std::ranges::any_of(lines_, [&](const auto& line) { return line.first == key; });
-  }
-  [[nodiscard]] std::string text() const {
-    std::string out;
-    for (const auto& [key, value] : lines_) out += fmt::format("{} = {}\n", key, value);
-    return out;
-  }
-
- private:
-  std::vector<std::pair<std::string, std::string>> lines_;
+/// A line, and the section that it is in.
+struct Place {
+  const SmbConfSection* section = nullptr;
+  SmbConfEntry entry;
 };
 
 struct Share {
   std::string name;
   Table table;
   bool served = true;
+  bool available = true;
+  bool printable = false;
+  bool guest_ok = false;
+  std::vector<Place> modules;   ///< of "vfs objects", the last
+  std::vector<Place> snapshot;  ///< options of shadow_copy2
 };
 
 class Importer {
@@ -111,9 +35,9 @@ class Importer {
   Importer(const SmbConf& conf, const SambaFacts& facts) : conf_(conf), facts_(facts) {}
 
   Imported run() {
-    for (const std::string& what : facts_.remarks) out_.remarks.push_back({0, "", what});
+    for (const std::string& what : facts_.remarks) out_.remarks.push_back({"", 0, "", what});
     for (const SmbConfFault& fault : conf_.faults) {
-      out_.remarks.push_back({fault.line, "", fault.what});
+      out_.remarks.push_back({fault.file, fault.line, "", fault.what});
     }
     const auto global = std::ranges::find_if(
         conf_.sections, [](const SmbConfSection& section) { return section.is("global"); });
@@ -125,30 +49,41 @@ class Importer {
     for (const SmbConfSection& section : conf_.sections) {
       if (!section.is("global")) share(section, defaults);
     }
+    finish_guests();
     finish_server();
     out_.toml =
         "# From smb.conf, by `flotilla config import`. `flotilla config check` reads "
         "it.\n\n[server]\n" +
-        server_.text() + shares_;
-    // In the order of lines, and of their making within one.
-    std::multimap<decltype(ImportRemark::line), ImportRemark> by_line;
-    for (ImportRemark& remark : out_.remarks) by_line.emplace(remark.line, std::move(remark));
-    out_.remarks.clear();
-    for (auto& [line, remark] : by_line) out_.remarks.push_back(std::move(remark));
+        server_.text();
+    for (const Share& made : shares_) {
+      out_.toml += fmt::format("\n[[share]]\nname = {}\n{}", quoted(made.name), made.table.text());
+    }
+    std::ranges::stable_sort(out_.remarks, {}, [](const ImportRemark& remark) {
+      return std::pair(std::string_view(remark.file), remark.line);
+    });
+    // What [global] says of every share is told once.
+    std::vector<ImportRemark> once;
+    for (ImportRemark& remark : out_.remarks) {
+      const auto same_line = std::ranges::find_if(once.rbegin(), once.rend(), [&](const auto& it) {
+        return it == remark || it.line != remark.line;
+      });
+      if (same_line == once.rend() || *same_line != remark) once.push_back(std::move(remark));
+    }
+    out_.remarks = std::move(once);
     return std::move(out_);
   }
 
  private:
   void remark(const SmbConfEntry& entry, std::string_view why) {
-    out_.remarks.push_back(
-        {entry.line, at_->name, fmt::format("{} = {}: {}", entry.shown, entry.value, why)});
+    out_.remarks.push_back({entry.file, entry.line, at_->name,
+                            fmt::format("{} = {}: {}", entry.shown, entry.value, why)});
   }
 
   void share(const SmbConfSection& section, const Share& defaults) {
     at_ = &section;
     const auto leave_out = [&](std::string_view why) {
-      out_.remarks.push_back(
-          {section.line, section.name, fmt::format("the share is left out: {}", why)});
+      out_.remarks.push_back({section.file, section.line, section.name,
+                              fmt::format("the share is left out: {}", why)});
     };
     if (section.is("homes")) {
       return leave_out("shares by user's name do not exist; share the parent directory");
@@ -158,17 +93,21 @@ class Importer {
     Share made = defaults;
     made.name = section.name;
     for (const SmbConfEntry& entry : section.entries) carry(entry, made);
+    finish_modules(made);
+    at_ = &section;
     if (!is_utf8(section.name) || section.name.size() > 80 ||
         section.name.find_first_of("\"/\\[]:|<>+=;,*?") != std::string::npos) {
       return leave_out(
           "its name has other than 80 characters at most, none of \" / \\ [ ] : | < > + = ; , * ?");
     }
+    if (!made.available) return leave_out("it is not available");
+    if (made.printable) return leave_out("nothing is printed");
     if (made.served && !made.table.has("path") && !made.table.has("dfs_referral"))
       return leave_out("it has no path");
     if (!made.served) return;
     ++out_.shares;
     if (!made.table.has("read_only")) made.table.set("read_only", "true");  // Samba's default
-    shares_ += fmt::format("\n[[share]]\nname = {}\n{}", quoted(section.name), made.table.text());
+    shares_.push_back(std::move(made));
   }
 
   /// One line, into the server's table or a share's.
@@ -177,10 +116,16 @@ class Importer {
     const std::size_t colon = entry.key.find(':');
     if (colon != std::string::npos && !find_samba_key(entry.key)) {
       const std::string module = entry.key.substr(0, colon);
-      if (module.starts_with("idmapconfig")) {
-        return remark(entry, "ids come from the users file and from the system");
+      if (module.starts_with("idmapconfig")) return idmap(entry);
+      if (module == "shadow") {
+        share.snapshot.push_back({at_, entry});
+        return;
       }
-      return remark(entry, "options of modules are not taken over");
+      const SambaModule* const known = find_samba_module(module);
+      if (known == nullptr || known->remark.empty()) {
+        return remark(entry, "options of modules are not taken over");
+      }
+      return remark(entry, known->remark);
     }
     const SambaKey* const key = find_samba_key(entry.key);
     if (key == nullptr) return remark(entry, "unknown");
@@ -235,27 +180,37 @@ class Importer {
         break;
       case SambaKind::Default:
         if (!is_default(entry.value, key.remark)) {
-          remark(entry, fmt::format("here it is always {}", key.remark));
+          remark(entry,
+                 fmt::format("here it is always {}", key.remark.substr(0, key.remark.find('|'))));
         }
         break;
       case SambaKind::Refused:
-        remark(entry, key.remark);
+        // What is switched off is not missed.
+        if (!entry.value.empty() && flag_of(entry.value) != false) remark(entry, key.remark);
         break;
       case SambaKind::Meaningless:
         break;
     }
   }
 
+  /// `only`: what Flotilla has, by any of the names between "|".
   static bool is_default(std::string_view value, std::string_view only) {
-    if (lower(value) == only) return true;
-    const auto a = flag_of(value);
-    return a && a == flag_of(only);
+    const std::string text = lower(value);
+    const auto flag = flag_of(value);
+    while (true) {
+      const std::size_t end = only.find('|');
+      const std::string_view name = only.substr(0, end);
+      if (text == name || (flag && flag == flag_of(name))) return true;
+      if (end == only.npos) return false;
+      only.remove_prefix(end + 1);
+    }
   }
 
   void users(const SmbConfEntry& entry, const SambaKey& key, Share& share) {
     std::vector<std::string> names;
     for (std::string name : list_of(entry.value)) {
       const bool group = name.find_first_not_of("@+&") != 0;
+      if (name.starts_with('&')) remark(entry, name + ": netgroups are not asked, Unix groups are");
       name.erase(0, std::min(name.find_first_not_of("@+&"), name.size()));
       if (name.empty()) continue;
       names.push_back(group ? "@" + name : name);
@@ -275,6 +230,7 @@ class Importer {
     std::int64_t least = 1;
     std::int64_t most = 1000000;
     if (key.target == "credits_max") least = 32, most = 65535;
+    if (key.target == "opens_per_session_max") most = 10000000;
     if (key.target == "transaction_bytes_max") least = 65536, most = 8 << 20;
     if (key.target == "connections_max" && value == 0) return;  // without bound, as Samba's default
     if (value < least || value > most) {
@@ -310,8 +266,7 @@ class Importer {
       const bool loud = !value.empty() && value[0] >= '3' && value[0] <= '9';
       server_.set("log_level", loud || value.starts_with("10") ? "\"debug\"" : "\"info\"");
     } else if (key.target == "path") {
-      share.served = !entry.value.empty();
-      share.table.set("path", quoted(entry.value));
+      if (!entry.value.empty()) share.table.set("path", quoted(entry.value));
     } else if (key.target == "force_group") {
       if (entry.value.starts_with('+')) return remark(entry, "members alone cannot be meant here");
       share.table.set("force_group", quoted(entry.value));
@@ -320,7 +275,11 @@ class Importer {
     } else if (key.target == "encryption") {
       encryption(entry, value, share);
     } else if (entry.key.starts_with("vfsobject")) {
-      modules(entry);
+      share.modules = {{at_, entry}};
+    } else if (key.target == "guests") {
+      guests(entry, value, share);
+    } else if (entry.key == "copy") {
+      copy(entry, share);
     } else {
       roles(entry, value, share);
     }
@@ -361,12 +320,12 @@ class Importer {
       if (flag_of(value) == true) {
         remark(entry, "a pool is [pool] beside corosync, without CTDB: docs/pool.md");
       }
-    } else if (entry.key == "casesensitive") {
+    } else if (entry.key == "casesensitive" || entry.key == "casesignames") {
       if (value != "auto" && flag_of(value) != false) remark(entry, "names have no case here");
-    } else if (flag_of(value) == (entry.key == "available" ? false : true)) {
-      share.served = false;
-      remark(entry, entry.key == "available" ? "the share is left out"
-                                             : "the share is left out: nothing is printed");
+    } else if (entry.key == "available") {
+      share.available = flag_of(value) != false;
+    } else {
+      share.printable = flag_of(value) == true;
     }
   }
 
@@ -404,14 +363,105 @@ class Importer {
     (global ? server_ : share.table).set("encryption", quoted(mode));
   }
 
-  void modules(const SmbConfEntry& entry) {
-    for (const std::string& name : list_of(entry.value)) {
-      const SambaModule* const module = find_samba_module(lower(name));
-      if (module == nullptr) {
-        remark(entry, fmt::format("{}: unknown module", name));
-      } else if (!module->remark.empty()) {
-        remark(entry, fmt::format("{}: {}", name, module->remark));
+  /// What "vfs objects" says in the end, with the options of those modules.
+  void finish_modules(Share& share) {
+    bool snapshots = false;
+    for (const auto& [section, entry] : share.modules) {
+      at_ = section;
+      for (const std::string& name : list_of(entry.value)) {
+        const SambaModule* const module = find_samba_module(lower(name));
+        if (module == nullptr) {
+          remark(entry, fmt::format("{}: unknown module", name));
+        } else if (module->name == "shadow_copy2") {
+          snapshots = true;
+        } else if (!module->remark.empty()) {
+          remark(entry, fmt::format("{}: {}", name, module->remark));
+        }
       }
+    }
+    if (!snapshots) return;
+    std::string folder = ".snapshots";  // as vfs_shadow_copy2(8) has it
+    std::string format = "@GMT-%Y.%m.%d-%H.%M.%S";
+    bool fits = true;
+    for (const auto& [section, entry] : share.snapshot) {
+      at_ = section;
+      const std::string value = lower(entry.value);
+      if (entry.key == "shadow:snapdir") {
+        folder = entry.value;
+      } else if (entry.key == "shadow:format") {
+        format = entry.value;
+      } else if (entry.key == "shadow:localtime" && flag_of(value) != false) {
+        remark(entry, "snapshots are named in UTC here; previous versions are not shown");
+        fits = false;
+      } else if (entry.key == "shadow:snapdirseverywhere" && flag_of(value) != false) {
+        remark(entry, "snapshots are those of the share's root");
+      } else if (entry.key == "shadow:snapprefix" || entry.key == "shadow:delimiter" ||
+                 entry.key == "shadow:basedir" || entry.key == "shadow:snapsharepath") {
+        remark(entry, "[[share]] snapshots says all: a path below the share and strftime's format");
+      }
+    }
+    while (folder.ends_with('/')) folder.pop_back();
+    if (folder.starts_with('/') || folder.empty() || folder.find('%') != folder.npos ||
+        format.find('%') == format.npos || format.find('/') != format.npos) {
+      at_ = share.modules.back().section;
+      remark(share.modules.back().entry,
+             fmt::format("shadow_copy2: snapshots must be below the share; "
+                         "\"{}\" and \"{}\" are not",
+                         folder, format));
+    } else if (fits) {
+      share.table.set("snapshots", quoted(folder + "/" + format));
+    }
+  }
+
+  void idmap(const SmbConfEntry& entry) {
+    if (lower(entry.value) == "tdb" && entry.key.find("*") != entry.key.npos) return;  // default
+    remark(entry,
+           "ids come from the users file, from the system and its winbind, or from [[domain]]");
+  }
+
+  void guests(const SmbConfEntry& entry, const std::string& value, Share& share) {
+    if (entry.key == "maptoguest") {
+      map_to_guest_ = value;
+      if (value == "bad password" || value == "bad uid") {
+        remark(entry, "only users that nobody knows become guests; wrong passwords are refused");
+      } else if (value != "never" && value != "bad user") {
+        remark(entry, "is none of never, bad user, bad password, bad uid");
+      }
+    } else if (entry.key == "guestaccount") {
+      guest_account_ = entry.value;
+    } else {
+      share.guest_ok = flag_of(value) == true;
+      if (share.guest_ok) guest_lines_.push_back({at_, entry});
+    }
+  }
+
+  /// Guests of the server may use all shares but those that say they may not.
+  void finish_guests() {
+    const bool any = std::ranges::any_of(shares_, &Share::guest_ok);
+    if (map_to_guest_ == "never") {
+      for (const auto& [section, entry] : guest_lines_) {
+        at_ = section;
+        remark(entry,
+               "nobody becomes a guest without map to guest = bad user ([server] "
+               "guest_account), and anonymous clients see IPC$ alone");
+      }
+    }
+    if (!any || map_to_guest_ == "never") return;
+    server_.set("guest_account", quoted(guest_account_));
+    for (Share& share : shares_) {
+      if (!share.guest_ok) share.table.append("invalid_users", "Guest");
+    }
+  }
+
+  /// What the other section says, as if it stood here.
+  void copy(const SmbConfEntry& entry, Share& share) {
+    const auto other = std::ranges::find_if(
+        conf_.sections, [&](const SmbConfSection& section) { return section.is(entry.value); });
+    if (other == conf_.sections.end() || &*other == at_ || ++copies_ > kCopiesMax) {
+      return remark(entry, "there is no such share");
+    }
+    for (const SmbConfEntry& copied : other->entries) {
+      carry(copied, share);
     }
   }
 
@@ -470,7 +520,12 @@ class Importer {
   const SmbConfSection* at_ = nullptr;
   Imported out_;
   Table server_;
-  std::string shares_;
+  std::vector<Share> shares_;
+  std::string map_to_guest_ = "never";
+  std::string guest_account_ = "nobody";
+  std::vector<Place> guest_lines_;
+  static constexpr std::size_t kCopiesMax = 1000;
+  std::size_t copies_ = 0;
   std::vector<unsigned> ports_;
   std::vector<std::string> addresses_;
   bool bind_only_ = false;
@@ -479,7 +534,7 @@ class Importer {
 }  // namespace
 
 Imported import_smb_conf(std::string_view text, const SambaFacts& facts) {
-  const SmbConf conf = parse_smb_conf(text);
+  const SmbConf conf = parse_smb_conf(text, facts.read_included);
   return Importer(conf, facts).run();
 }
 

@@ -6,15 +6,18 @@
 #include <string_view>
 #include <vector>
 
+#include "flotilla/import/smb_conf.hpp"
 #include "wire/sid.hpp"
 
 namespace flotilla::app {
 
 /// A line of smb.conf that the new file does not say, or says in another way.
 struct ImportRemark {
+  std::string file;      ///< an included one; empty: the file itself
   std::size_t line = 0;  ///< 0: about no line
   std::string section;
   std::string what;  ///< "KEY = VALUE: why, and what to do instead"
+  friend bool operator==(const ImportRemark&, const ImportRemark&) = default;
 };
 
 struct Imported {
@@ -29,6 +32,7 @@ struct SambaFacts {
   std::string host_name;             ///< its name where smb.conf gives none; empty: not known
   bool users_are_taken = false;      ///< its users come in another way: nothing to say of them
   std::vector<std::string> remarks;  ///< go to the other remarks
+  ReadSmbConf read_included;         ///< may be empty: nothing is included
 };
 
 /// Total. A key that cannot be carried over gives exactly one remark; one whose value is what

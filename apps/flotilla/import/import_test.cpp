@@ -138,7 +138,7 @@ TEST(Import, EveryLineThatIsLostIsToldWithItsReason) {
           HasSubstr("2 [global] hosts allow = 10.: "), HasSubstr("3 [global] include = /etc/x: "),
           HasSubstr("recycle: "), HasSubstr("nosuch: unknown module"),
           HasSubstr("5 [global] nonsense = 1: unknown"), HasSubstr("6 [global] recycle:keeptree"),
-          HasSubstr("9 [a] guest ok = yes: here it is always no"),
+          HasSubstr("9 [a] guest ok = yes: nobody becomes a guest"),
           HasSubstr("10 [a] workgroup = W: is a setting of [global]"),
           HasSubstr("11 [a] create mask = 9: is no octal mode"),
           HasSubstr("12 [a] read only = maybe: is neither yes nor no"),
@@ -230,14 +230,85 @@ TEST(SambaAccounts, UsersAndGroupsAsSambaSaysThem) {
                           HasSubstr("user far"), HasSubstr("group Administrators")));
 }
 
+TEST(Import, GuestsMayUseWhatTheyMightAndNothingElse) {
+  const std::string_view text =
+      "[global]\nmap to guest = Bad User\nguest account = ftp\n[open]\npath = /a\npublic = yes\n"
+      "[shut]\npath = /b\n[few]\npath = /c\ninvalid users = eve\n";
+  EXPECT_THAT(remarks_of(text), IsEmpty());
+  const AppConfig config = imported(text);
+  EXPECT_EQ(config.guest_account, "ftp");
+  EXPECT_THAT(config.server.shares[0].invalid_users, IsEmpty());
+  EXPECT_THAT(config.server.shares[1].invalid_users, ElementsAre("Guest"));
+  EXPECT_THAT(config.server.shares[2].invalid_users, ElementsAre("eve", "Guest"));
+  EXPECT_FALSE(imported("[global]\nmap to guest = bad user\n[a]\npath = /a\n").guest_account)
+      << "no share is for them";
+}
+
+TEST(Import, PreviousVersionsOfShadowCopy2AreThoseOfTheShare) {
+  const auto snapshots = [](const std::string& options) {
+    return imported("[a]\npath = /a\nvfs objects = acl_xattr shadow_copy2\n" + options)
+        .server.shares[0]
+        .snapshots;
+  };
+  EXPECT_EQ(snapshots(""), ".snapshots/@GMT-%Y.%m.%d-%H.%M.%S");
+  EXPECT_EQ(snapshots("shadow:snapdir = .zfs/snapshot/\nshadow: format = auto-%Y-%m-%d_%H.%M\n"),
+            ".zfs/snapshot/auto-%Y-%m-%d_%H.%M");
+  EXPECT_EQ(snapshots("shadow:snapdir = /elsewhere\n"), "");
+  EXPECT_EQ(snapshots("shadow:localtime = yes\n"), "");
+  EXPECT_THAT(
+      remarks_of("[a]\npath = /a\nvfs objects = shadow_copy2\nshadow:snapdir = /x\n"
+                 "shadow:localtime = yes\nshadow:basedir = /x\n"),
+      ElementsAre(HasSubstr("3 [a] vfs objects = shadow_copy2: shadow_copy2: snapshots must"),
+                  HasSubstr("5 [a] shadow:localtime"), HasSubstr("6 [a] shadow:basedir")));
+}
+
+TEST(Import, IncludedFilesStandWhereTheyAreNamed) {
+  SambaFacts facts;
+  facts.read_included = [](const std::string& path) -> std::optional<std::string> {
+    if (path == "/b") return "read only = no\n[two]\npath = /two\ninclude = /c\n";
+    if (path == "/c") return "nonsense = 1\ninclude = /c\n";  // itself, without end
+    return std::nullopt;
+  };
+  const Imported made = import_smb_conf(
+      "[one]\npath = /one\ninclude = /b\ncomment = after\ninclude = /d\n[three]\ncopy = one\n"
+      "path = /three\ncopy = none\ncopy = three\n",
+      facts);
+  EXPECT_THAT(made.toml, HasSubstr("name = \"one\"\npath = \"/one\"\nread_only = false\n\n"));
+  EXPECT_THAT(made.toml, HasSubstr("name = \"two\"\npath = \"/two\"\ncomment = \"after\"\n"))
+      << "as testparm reads it";
+  EXPECT_THAT(made.toml, HasSubstr("name = \"three\"\npath = \"/three\"\nread_only = false\n"));
+  ASSERT_FALSE(made.remarks.empty());
+  EXPECT_THAT(made.remarks.front().what, HasSubstr("include = /d"));
+  EXPECT_EQ(made.remarks.back().file, "/c");
+}
+
+TEST(Import, ACopyOfWhatIsNotAvailableMayBe) {
+  const auto config = imported(
+      "[template]\npath = /t\navailable = no\nread only = no\nvalid users = ann\n"
+      "[a]\ncopy = template\navailable = yes\npath = /a\n[b]\ncopy = a\npath = /b\n");
+  ASSERT_EQ(config.server.shares.size(), 2U);
+  EXPECT_EQ(config.server.shares[1].path, "/b");
+  EXPECT_FALSE(config.server.shares[1].read_only) << "a copy of a copy";
+  EXPECT_THAT(config.server.shares[1].valid_users, ElementsAre("ann"));
+}
+
+TEST(Import, NetgroupsAndEmptyValuesAreToldApart) {
+  EXPECT_THAT(remarks_of("[a]\npath = /a\nvalid users = @staff +ops &ng\nhosts allow =\n"),
+              ElementsAre(HasSubstr("&ng: netgroups are not asked")));
+  EXPECT_THAT(
+      imported("[a]\npath = /a\nvalid users = @staff +ops &ng\n").server.shares[0].valid_users,
+      ElementsAre("@staff", "@ops", "@ng"));
+}
+
 TEST(Import, SharesThatCannotBeServedAreLeftOutRatherThanOpened) {
   const std::string_view text =
       "[homes]\nread only = no\n[printers]\nprintable = yes\n[a]\npath = /home/%U\n"
       "[b]\npath = /b\nvalid users = %S\n[c]\npath = /c\nprintable = yes\n"
+      "[b2]\nvalid users = %S\npath = /b\n[c2]\nvalid users = @\navailable = yes\npath = /c\n"
       "[d]\ncomment = no path\n[e]\npath = /e\navailable = no\n[f]\npath = /f\nvalid users = @\n"
       "[g*]\npath = /g\n";
   EXPECT_EQ(import_smb_conf(text).shares, 0U);
-  EXPECT_EQ(remarks_of(text).size(), 9U);
+  EXPECT_EQ(remarks_of(text).size(), 11U);
   EXPECT_THAT(imported(text).server.shares, IsEmpty());
 }
 

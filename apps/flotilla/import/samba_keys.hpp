@@ -1,6 +1,7 @@
 // What becomes of each key of smb.conf: one row per key. Must not know the file's form.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 namespace flotilla::app {
@@ -14,7 +15,8 @@ enum class SambaKind : unsigned char {
   Mode,         ///< octal
   Number,       ///< a number of `target`'s range
   Special,      ///< import.cpp knows
-  Default,      ///< `remark` is the only value (in small letters) that Flotilla has; else told
+  Default,      ///< `remark` is the only value (in small letters; A|B: both mean it) that
+                ///< Flotilla has; else told
   Meaningless,  ///< about Samba itself: carried over by leaving it out
   Refused,      ///< `remark` says why not
 };
@@ -26,6 +28,9 @@ struct SambaKey {
   std::string_view target;
   std::string_view remark;
 };
+
+/// Those of Samba 4.17 that few configurations name; find_samba_key() looks there too.
+[[nodiscard]] std::span<const SambaKey> other_samba_keys() noexcept;
 
 /// Null where nothing is known of it.
 [[nodiscard]] const SambaKey* find_samba_key(std::string_view key) noexcept;

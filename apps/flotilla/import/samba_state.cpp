@@ -117,9 +117,15 @@ crypto::Md16 hash_of(std::string_view hex) {
 
 }  // namespace
 
-SambaFacts ask_samba(std::string_view text) {
+SambaFacts ask_samba(const std::filesystem::path& smb_conf, std::string_view text) {
   SambaFacts facts;
-  const SmbConf conf = parse_smb_conf(text);
+  facts.read_included =
+      [folder = smb_conf.parent_path()](const std::string& path) -> std::optional<std::string> {
+    std::ifstream file(folder / path, std::ios::binary);
+    if (!file || std::filesystem::is_directory(folder / path)) return std::nullopt;
+    return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  };
+  const SmbConf conf = parse_smb_conf(text, facts.read_included);
   facts.host_name = host_name();
   const std::string name = upper(global(conf, "netbiosname", facts.host_name));
   std::string secrets_dir = global(conf, "privatedir", std::string(kPrivateDir));

@@ -14,8 +14,10 @@ namespace flotilla::app {
 
 /// The domain that smb.conf's server is; what cannot be read is told in `remarks`, with the command
 /// that tells it.
-/// Calls   reads secrets.tdb in smb.conf's "private dir", or where Debian's Samba has it
-[[nodiscard]] SambaFacts ask_samba(std::string_view smb_conf_text);
+/// Calls   reads secrets.tdb in smb.conf's "private dir", or where Debian's Samba has it; included
+/// files
+///         are looked for from smb.conf's folder
+[[nodiscard]] SambaFacts ask_samba(const std::filesystem::path& smb_conf, std::string_view text);
 
 struct SambaUsers {
   auth::UserDb db;

@@ -43,13 +43,82 @@ class Lines {
   std::size_t first_ = 0;
 };
 
-SmbConfSection& section_of(SmbConf& conf, std::string_view name, std::size_t line) {
-  for (SmbConfSection& section : conf.sections) {
-    if (section.is(name)) return section;
+/// "My  Files" is "My Files".
+std::string one_space(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (!is_space(c)) {
+      out += c;
+    } else if (!out.ends_with(' ')) {
+      out += ' ';
+    }
   }
-  conf.sections.push_back({line, std::string(name), {}});
-  return conf.sections.back();
+  return out;
 }
+
+constexpr std::size_t kIncludesMax = 100;
+constexpr std::size_t kDepthMax = 8;
+
+class Parser {
+ public:
+  Parser(SmbConf& conf, const ReadSmbConf& read) : conf_(conf), read_(read) {}
+
+  void parse(std::string_view text, const std::string& file, std::size_t depth) {
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    Lines lines(text);
+    for (std::string whole; lines.next(whole);) {
+      const std::string_view line = trimmed(whole);
+      if (line.empty() || line.front() == '#' || line.front() == ';') continue;
+      if (line.front() == '[') {
+        const std::size_t end = line.find(']');
+        const std::string_view name = trimmed(line.substr(1, end - 1));
+        if (end == std::string_view::npos || name.empty()) {
+          conf_.faults.push_back({file, lines.number(), "a section without its name or its ]"});
+          continue;
+        }
+        current_ = one_space(name);
+        (void)section(file, lines.number());
+        continue;
+      }
+      const std::size_t equals = line.find('=');
+      const std::string_view shown = trimmed(line.substr(0, equals));
+      if (equals == std::string_view::npos || shown.empty()) {
+        conf_.faults.push_back({file, lines.number(), "neither a section nor KEY = VALUE"});
+        continue;
+      }
+      std::string key = lower(shown);
+      std::erase_if(key, is_space);
+      std::string value(trimmed(line.substr(equals + 1)));
+      if (key == "include" && included(value, depth)) continue;
+      section(file, lines.number())
+          .entries.push_back(
+              {file, lines.number(), std::move(key), std::string(shown), std::move(value)});
+    }
+  }
+
+ private:
+  bool included(const std::string& path, std::size_t depth) {
+    if (!read_ || path.find('%') != path.npos || depth == kDepthMax || ++includes_ > kIncludesMax) {
+      return false;
+    }
+    const auto text = read_(path);
+    if (text) parse(*text, path, depth + 1);
+    return text.has_value();
+  }
+
+  SmbConfSection& section(const std::string& file, std::size_t line) {
+    for (SmbConfSection& known : conf_.sections) {
+      if (known.is(current_)) return known;
+    }
+    conf_.sections.push_back({file, line, current_, {}});
+    return conf_.sections.back();
+  }
+
+  SmbConf& conf_;
+  const ReadSmbConf& read_;
+  std::string current_ = "global";
+  std::size_t includes_ = 0;
+};
 
 }  // namespace
 
@@ -63,37 +132,9 @@ std::string lower(std::string_view text) {
 
 bool SmbConfSection::is(std::string_view other) const { return lower(name) == lower(other); }
 
-SmbConf parse_smb_conf(std::string_view text) {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+SmbConf parse_smb_conf(std::string_view text, const ReadSmbConf& read) {
   SmbConf conf;
-  std::string current = "global";
-  Lines lines(text);
-  for (std::string whole; lines.next(whole);) {
-    const std::string_view line = trimmed(whole);
-    if (line.empty() || line.front() == '#' || line.front() == ';') continue;
-    if (line.front() == '[') {
-      const std::size_t end = line.find(']');
-      const std::string_view name = trimmed(line.substr(1, end - 1));
-      if (end == std::string_view::npos || name.empty()) {
-        conf.faults.push_back({lines.number(), "a section without its name or its ]"});
-        continue;
-      }
-      current = name;
-      (void)section_of(conf, current, lines.number());
-      continue;
-    }
-    const std::size_t equals = line.find('=');
-    const std::string_view shown = trimmed(line.substr(0, equals));
-    if (equals == std::string_view::npos || shown.empty()) {
-      conf.faults.push_back({lines.number(), "neither a section nor KEY = VALUE"});
-      continue;
-    }
-    std::string key = lower(shown);
-    std::erase_if(key, is_space);
-    section_of(conf, current, lines.number())
-        .entries.push_back({lines.number(), std::move(key), std::string(shown),
-                            std::string(trimmed(line.substr(equals + 1)))});
-  }
+  Parser(conf, read).parse(text, {}, 0);
   return conf;
 }
 
