@@ -9,6 +9,7 @@
 #include "flotilla/import/samba_keys.hpp"
 #include "flotilla/import/smb_conf.hpp"
 #include "flotilla/import/values.hpp"
+#include "ports/share_variables.hpp"
 
 namespace flotilla::app {
 namespace {
@@ -25,6 +26,8 @@ struct Share {
   bool served = true;
   bool available = true;
   bool printable = false;
+  bool homes = false;
+  bool owners = false;  ///< of homes: "valid users" names the owner
   bool guest_ok = false;
   std::vector<Place> modules;   ///< of "vfs objects", the last
   std::vector<Place> snapshot;  ///< options of shadow_copy2
@@ -85,15 +88,22 @@ class Importer {
       out_.remarks.push_back({section.file, section.line, section.name,
                               fmt::format("the share is left out: {}", why)});
     };
-    if (section.is("homes")) {
-      return leave_out("shares by user's name do not exist; share the parent directory");
-    }
     if (section.is("printers") || section.is("print$")) return leave_out("nothing is printed");
     if (section.is("ipc$")) return leave_out("IPC$ is built in");
     Share made = defaults;
     made.name = section.name;
+    made.homes = section.is("homes");
+    if (made.homes) {
+      made.table.set("homes", "true");
+      made.table.set("path", quoted("%H"));
+    }
     for (const SmbConfEntry& entry : section.entries) carry(entry, made);
     finish_modules(made);
+    if (made.homes && made.served && !made.owners && !made.table.has("valid_users")) {
+      out_.remarks.push_back({section.file, section.line, section.name,
+                              "homes are their owners' alone; Samba lets in whom the modes let in: "
+                              "give valid_users = [] for that"});
+    }
     at_ = &section;
     if (!is_utf8(section.name) || section.name.size() > 80 ||
         section.name.find_first_of("\"/\\[]:|<>+=;,*?") != std::string::npos) {
@@ -101,6 +111,7 @@ class Importer {
           "its name has other than 80 characters at most, none of \" / \\ [ ] : | < > + = ; , * ?");
     }
     if (!made.available) return leave_out("it is not available");
+    made.table.remove(made.homes ? "hidden" : "");  // one's own is listed for oneself
     if (made.printable) return leave_out("nothing is printed");
     if (made.served && !made.table.has("path") && !made.table.has("dfs_referral"))
       return leave_out("it has no path");
@@ -134,11 +145,20 @@ class Importer {
     if (key->kind == SambaKind::Meaningless) return;
     if (key->kind != SambaKind::Refused && key->kind != SambaKind::Default &&
         entry.key != "serverstring" && has_macro(entry.value)) {
-      if (key->target != "path" && key->kind != SambaKind::List) {
+      if (key->target == "path") {
+        if (const auto wrong = ports::wrong_in_path(entry.value)) {
+          share.served = false;
+          return remark(entry, *wrong + "; the share is left out");
+        }
+      } else if (key->kind != SambaKind::List) {
         return remark(entry, "macros are not replaced; write what it stands for");
+      } else if (share.homes && key->target == "valid_users" && is_owner(entry.value)) {
+        share.owners = true;  // as homes = true has it
+        return;
+      } else {
+        share.served = false;  // rather nobody than everybody
+        return remark(entry, "macros are not replaced, so the share is left out");
       }
-      share.served = false;  // rather nobody than everybody
-      return remark(entry, "macros are not replaced, so the share is left out");
     }
     Table& table = global && !key->of_share ? server_ : share.table;
     carry_kind(entry, *key, table, share);
@@ -191,6 +211,12 @@ class Importer {
       case SambaKind::Meaningless:
         break;
     }
+  }
+
+  /// The user whose home it is, as people write him in [homes].
+  static bool is_owner(std::string_view value) {
+    constexpr std::string_view kOwner[] = {"%S", "%D%w%S", "%D\\%S", "%D%S", "%U", "%u"};
+    return std::ranges::find(kOwner, value) != std::end(kOwner);
   }
 
   /// `only`: what Flotilla has, by any of the names between "|".

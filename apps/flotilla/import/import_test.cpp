@@ -292,6 +292,22 @@ TEST(Import, ACopyOfWhatIsNotAvailableMayBe) {
   EXPECT_THAT(config.server.shares[1].valid_users, ElementsAre("ann"));
 }
 
+TEST(Import, HomesAndDirectoriesOfUsersAreTheirs) {
+  const AppConfig config = imported(
+      "[homes]\nbrowseable = no\nread only = no\nvalid users = %D\\%S\n[work]\npath = /srv/%U\n");
+  ASSERT_EQ(config.server.shares.size(), 2U);
+  EXPECT_TRUE(config.server.shares[0].homes);
+  EXPECT_EQ(config.server.shares[0].path, "%H");
+  EXPECT_THAT(config.server.shares[0].valid_users, ElementsAre("%S"));
+  EXPECT_FALSE(config.server.shares[0].hidden) << "one's own is listed for oneself";
+  EXPECT_EQ(config.server.shares[1].path, "/srv/%U");
+  EXPECT_THAT(remarks_of("[homes]\nread only = no\n"),
+              ElementsAre(HasSubstr("1 [homes] homes are their owners' alone")));
+  EXPECT_THAT(
+      imported("[homes]\npath = /data/%S\nvalid users = ann @staff\n").server.shares[0].valid_users,
+      ElementsAre("ann", "@staff"));
+}
+
 TEST(Import, NetgroupsAndEmptyValuesAreToldApart) {
   EXPECT_THAT(remarks_of("[a]\npath = /a\nvalid users = @staff +ops &ng\nhosts allow =\n"),
               ElementsAre(HasSubstr("&ng: netgroups are not asked")));
@@ -302,7 +318,7 @@ TEST(Import, NetgroupsAndEmptyValuesAreToldApart) {
 
 TEST(Import, SharesThatCannotBeServedAreLeftOutRatherThanOpened) {
   const std::string_view text =
-      "[homes]\nread only = no\n[printers]\nprintable = yes\n[a]\npath = /home/%U\n"
+      "[homes]\nvalid users = %G\n[printers]\nprintable = yes\n[a]\npath = /home/%m\n"
       "[b]\npath = /b\nvalid users = %S\n[c]\npath = /c\nprintable = yes\n"
       "[b2]\nvalid users = %S\npath = /b\n[c2]\nvalid users = @\navailable = yes\npath = /c\n"
       "[d]\ncomment = no path\n[e]\npath = /e\navailable = no\n[f]\npath = /f\nvalid users = @\n"

@@ -45,6 +45,9 @@ class Table {
     }
     set(key, "[" + quoted(item) + "]");
   }
+  void remove(std::string_view key) {
+    std::erase_if(lines_, [&](const auto& line) { return line.first == key; });
+  }
   [[nodiscard]] bool has(std::string_view key) const {
     return std::ranges::any_of(lines_, [&](const auto& line) { return line.first == key; });
   }
