@@ -741,6 +741,7 @@ class Hostile(unittest.TestCase):
             request = struct.pack("<BBBBIHHIIHH", 5, 0, 0, 3, 16, rng.choice((24, 80, 0xFFFF)), 0, 2, 1000, 0,
                                   rng.choice((15, 16, 77))) + rng.randbytes(56)
             c.status(smb.WRITE, smb.write_body(pipe, 0, bind))
+            c.timeout = 1  # what announced more bytes than it has is waited for, and so is its answer
             c.status(smb.IOCTL, smb.ioctl_body(pipe, 0x0011C017, request, 1024))
             c.close()
 
