@@ -165,12 +165,23 @@ ports::TokenPtr TokenMaker::of_account(std::string_view local_name, std::string 
   return token;
 }
 
+namespace {
+
+/// S-1-22 and S-1-5-88: they are this machine's ids, whoever writes them.
+bool names_unix_id(const wire::Sid& sid) {
+  const auto subs = sid.sub_authorities();
+  return sid.identifier_authority() == 22 ||
+         (sid.identifier_authority() == 5 && !subs.empty() && subs[0] == 88);
+}
+
+}  // namespace
+
 std::vector<wire::Sid> TokenMaker::sids_of_others(const wire::PacLogonInfo& info) const {
   const wire::Sid ours = ids_.machine_sid();
   const wire::Sid builtin = wire::well_known::kUsers.domain();
   std::vector<wire::Sid> out;
   const auto take = [&](const wire::Sid& sid) {
-    if (!sid.is_in(ours) && !sid.is_in(builtin) && sid.identifier_authority() != 22) {
+    if (!sid.is_in(ours) && !sid.is_in(builtin) && !names_unix_id(sid)) {
       out.push_back(sid);
     }
   };

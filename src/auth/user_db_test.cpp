@@ -245,6 +245,9 @@ TEST(IdMap, EveryIdComesBackAndUsersAreNotGroups) {
     EXPECT_FALSE(kIds.gid_of(kIds.user_sid(id))) << id;
   }
   EXPECT_EQ(kIds.uid_of(wire::well_known::unix_user(5)), 5U);
+  EXPECT_EQ(kIds.uid_of(wire::Sid{5, {88, 1, 5}}), 5U) << "of Linux clients";
+  EXPECT_EQ(kIds.gid_of(wire::Sid{5, {88, 2, 5}}), 5U);
+  EXPECT_FALSE(kIds.uid_of(wire::Sid{5, {88, 3, 5}})) << "a mode";
   EXPECT_FALSE(kIds.uid_of(wire::well_known::kEveryone));
   EXPECT_FALSE(kIds.uid_of(ports::IdMap({9, 9, 9}).user_sid(5))) << "of another machine";
   EXPECT_FALSE(kIds.uid_of(*kIds.machine_sid().with_rid(501)));
@@ -409,7 +412,8 @@ TEST(LocalGroups, APacPutsNobodyIntoTheServersOwnGroups) {
   pac.user_sid = wire::Sid{5, {21, 7, 7, 7, 1104}};
   pac.primary_group_sid = wire::Sid{5, {21, 7, 7, 7, 513}};
   pac.group_sids = {pac.primary_group_sid, wire::well_known::kAdministrators,
-                    *maker.ids().machine_sid().with_rid(1000), wire::well_known::unix_user(0)};
+                    *maker.ids().machine_sid().with_rid(1000), wire::well_known::unix_user(0),
+                    wire::Sid{5, {88, 1, 0}}};
   const auto ids = [](const wire::Sid& sid, bool) { return std::optional(2'000'000 + sid.rid()); };
   const auto token = maker.of_domain_user(pac, "", ids);
   ASSERT_TRUE(token);

@@ -65,6 +65,13 @@ Result<std::optional<wire::SecurityDescriptor>> stored_of(ports::BackendFile& fi
 
 }  // namespace
 
+namespace {
+
+/// A user's (1) or group's (2) as Linux clients write it: see IdMap::uid_of.
+wire::Sid nfs_sid(std::uint32_t kind, std::uint32_t id) { return wire::Sid{5, {88, kind, id}}; }
+
+}  // namespace
+
 bool is_privileged(const session::Session& session, const Share& share) {
   const auto& credentials = static_cast<const SessionCredentials&>(*session.credentials);
   return !share.forced_user && is_administrator(*credentials.token);
@@ -112,10 +119,12 @@ Requester requester_of(Server& server, const session::Session& session, const Sh
   out.group = out.ids.group_sid(gid);
   sids.push_back(out.owner);
   sids.push_back(wire::well_known::unix_user(uid));
+  sids.push_back(nfs_sid(1, uid));
   sids.push_back(out.group);
   for (const std::uint32_t each : groups) {
     sids.push_back(out.ids.group_sid(each));
     sids.push_back(wire::well_known::unix_group(each));
+    sids.push_back(nfs_sid(2, each));
   }
   return out;
 }

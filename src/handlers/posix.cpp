@@ -1,5 +1,7 @@
 #include "handlers/posix.hpp"
 
+#include <sys/stat.h>
+
 #include "handlers/channel.hpp"
 #include "handlers/open_state.hpp"
 #include "wire/utf16.hpp"
@@ -10,10 +12,13 @@ namespace {
 
 constexpr std::uint32_t kModeBits = 07777;
 /// What kind of file it is, above the mode's bits (smb3_posix_extensions).
-/// Deviation: of links only. FILE_ATTRIBUTE_DIRECTORY tells directories apart, and Linux 6.1 takes
-/// their type for bits of its own mode: it would not mount the share.
+/// Deviation: of what is neither file nor directory only. FILE_ATTRIBUTE_DIRECTORY tells
+/// directories apart, and Linux 6.1 takes their type for bits of its own mode: it would not mount
+/// the share.
 constexpr unsigned kTypeShift = 12;
 constexpr std::uint32_t kTypeLink = 2;
+constexpr std::uint32_t kTypeFifo = 5;
+constexpr std::uint32_t kTypeSocket = 6;
 constexpr wire::Sid kModeSids{5, {88, 3}};
 
 std::uint32_t bits_of(std::uint32_t mask) noexcept {
@@ -23,10 +28,11 @@ std::uint32_t bits_of(std::uint32_t mask) noexcept {
          ((mask & (kExecute | kGenericExecute | kGenericAll)) != 0 ? 1U : 0U);
 }
 
-/// A tag of NFS may mean something else; who wants to know reads the buffer.
-bool is_link(ports::FileType type, std::uint32_t tag) noexcept {
-  return type == ports::FileType::Symlink || tag == wire::reparse_tag::kSymlink ||
-         tag == wire::reparse_tag::kLxSymlink || tag == wire::reparse_tag::kNfs;
+std::uint32_t type_of(const ports::FileFacts& facts) noexcept {
+  if (facts.type == ports::FileType::Symlink || S_ISLNK(facts.mode)) return kTypeLink;
+  if (facts.reparse_tag == 0) return 0;
+  if (S_ISFIFO(facts.mode)) return kTypeFifo;
+  return S_ISSOCK(facts.mode) ? kTypeSocket : 0;
 }
 
 }  // namespace
@@ -48,9 +54,9 @@ wire::PosixFacts posix_facts_of(const ports::FileFacts& facts) {
   out.hard_links = facts.links;
   out.reparse_tag = facts.reparse_tag;
   out.mode = facts.mode & kModeBits;
-  if (is_link(facts.type, facts.reparse_tag)) {
-    out.mode = 0777 | (kTypeLink << kTypeShift);
-  }
+  const std::uint32_t type = type_of(facts);
+  if (type == kTypeLink) out.mode = 0777;
+  out.mode |= type << kTypeShift;
   out.owner = wire::well_known::unix_user(facts.uid);
   out.group = wire::well_known::unix_group(facts.gid);
   return out;

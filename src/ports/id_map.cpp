@@ -18,8 +18,13 @@ std::optional<std::uint32_t> id_of_rid(std::uint32_t rid, std::uint32_t parity) 
   return past / 2;
 }
 
+/// S-1-22-`kind`-id; and S-1-5-88-`kind`-id, as Linux clients that are mounted with "idsfromsid"
+/// and Windows' NFS server write it.
 std::optional<std::uint32_t> unix_id_of(const wire::Sid& sid, std::uint32_t kind) {
   const auto subs = sid.sub_authorities();
+  if (sid.identifier_authority() == 5 && subs.size() == 3 && subs[0] == 88 && subs[1] == kind) {
+    return subs[2];
+  }
   if (sid.identifier_authority() != 22 || subs.size() != 2 || subs[0] != kind) return std::nullopt;
   return subs[1];
 }

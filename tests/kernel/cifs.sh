@@ -120,8 +120,22 @@ posix() { # OPTIONS
   quiet_log
 }
 
+# Modes and owners that the client keeps in descriptors, as SIDs of NFS' kind.
+chmods() { : > $1/m && chmod 604 $1/m && mkdir $1/md && chmod 711 $1/md && echo 3 > /proc/sys/vm/drop_caches && sleep 1.2 &&
+  is "$(stat -c %a:%u:%g $1/m)" 604:0:0 && is "$(stat -c %a $1/md)" 711 && echo x > $1/md/f && is "$(cat $1/md/f)" x && rm -r $1/m $1/md; }
+sids() { # OPTIONS
+  phase=$1
+  check mount mounted /mnt/a $1 || return
+  check "chmod is kept" chmods /mnt/a
+  check "write and read back" whole_copy /mnt/a
+  rm -f /mnt/a/big
+  check unmount umount /mnt/a
+  quiet_log
+}
+
 dmesg -c > /dev/null
 posix vers=3.1.1,posix
+sids vers=3.1.1,modefromsid,idsfromsid
 dialect vers=3.1.1 100
 dialect vers=3.0,sec=ntlmssp 20
 dialect vers=2.1 20

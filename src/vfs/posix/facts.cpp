@@ -12,6 +12,7 @@
 #include "vfs/names.hpp"
 #include "vfs/posix/share.hpp"
 #include "vfs/samba_xattr.hpp"
+#include "wire/reparse.hpp"
 
 namespace flotilla::vfs {
 namespace {
@@ -73,6 +74,22 @@ Xattrs xattrs_of(const char* path, bool follow) {
   return out;
 }
 
+/// What a client meant by a reparse point, as st_mode says it; 0 where it is nothing of Unix'.
+std::uint32_t file_type_of(ByteView reparse_point) {
+  const auto meaning = wire::decode_reparse(reparse_point);
+  if (!meaning) return 0;
+  switch (meaning->kind) {
+    case wire::ReparseKind::Link:
+      return S_IFLNK;
+    case wire::ReparseKind::Fifo:
+      return S_IFIFO;
+    case wire::ReparseKind::Socket:
+      return S_IFSOCK;
+    default:
+      return 0;
+  }
+}
+
 /// What the xattrs of a file or directory say, asked or remembered.
 StoredFacts stored_facts(Share& share, const FileKey& key, int fd, const char* name,
                          const struct statx& st) {
@@ -108,7 +125,10 @@ StoredFacts stored_facts(Share& share, const FileKey& key, int fd, const char* n
     const ssize_t size =
         follow ? ::getxattr(path.c_str(), kReparseXattr, buffer.data(), buffer.size())
                : ::lgetxattr(path.c_str(), kReparseXattr, buffer.data(), buffer.size());
-    if (size >= 8) out.reparse_tag = load_le<std::uint32_t>(buffer.data());
+    if (size >= 8) {
+      out.reparse_tag = load_le<std::uint32_t>(buffer.data());
+      out.file_type = file_type_of(ByteView(buffer).first(static_cast<std::size_t>(size)));
+    }
   }
   if (keep) share.xattrs.keep_facts(key, st, out);
   return out;
@@ -180,6 +200,7 @@ ports::FileFacts facts_of(Share& share, const FileKey& key, int fd, const char* 
       out.change_time_set = true;
     }
     out.reparse_tag = stored.reparse_tag;
+    if (stored.file_type != 0) out.mode = (out.mode & ~std::uint32_t{S_IFMT}) | stored.file_type;
   } else if (out.type == ports::FileType::Symlink) {
     out.reparse_tag = kSymlinkTag;
   }

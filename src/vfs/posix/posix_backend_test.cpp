@@ -443,5 +443,15 @@ TEST_F(Posix, AFileIsFoundByItsShortNameAndMadeAgainByIt) {
   EXPECT_EQ((*again)->located_path(), name) << "[MS-FSA] tunneling";
 }
 
+TEST_F(Posix, AReparsePointHasTheTypeThatItStandsFor) {
+  const auto file = made(*backend_, "pipe", false);
+  // IO_REPARSE_TAG_NFS, InodeType FIFO, written out in full.
+  const Bytes fifo = {0x14, 0, 0, 0x80, 8, 0, 0, 0, 'F', 'I', 'F', 'O', 0, 0, 0, 0};
+  ASSERT_TRUE(file->set_reparse_point(kRoot, fifo));
+  EXPECT_TRUE(S_ISFIFO(file->facts()->mode));
+  ASSERT_TRUE(file->set_reparse_point(kRoot, {}));
+  EXPECT_TRUE(S_ISREG(file->facts()->mode));
+}
+
 }  // namespace
 }  // namespace flotilla::vfs

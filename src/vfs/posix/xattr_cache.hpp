@@ -25,6 +25,7 @@ struct StoredFacts {
   std::optional<NtTime> created;
   std::optional<NtTime> changed;  ///< set by a client, and still true
   std::uint32_t reparse_tag = 0;
+  std::uint32_t file_type = 0;  ///< S_IFIFO and its like, where the reparse point stands for one
 };
 
 /// Thread-safe; bounded, and small enough to be emptied when full.
