@@ -26,6 +26,7 @@
 #include "ports/share_variables.hpp"
 #include "rpc/forward.hpp"
 #include "runtime/blocking_pool.hpp"
+#include "vfs/posix/kernel_identity.hpp"
 #include "vfs/posix/posix_backend.hpp"
 
 namespace flotilla::app {
@@ -126,6 +127,7 @@ std::expected<handlers::Share, Message> open_user_share(const ports::ShareConfig
 }
 
 std::expected<std::vector<handlers::Share>, Message> open_shares(const AppConfig& config) {
+  vfs::obey_limits_of_users();  // before there are threads: users' own shares are opened later
   std::vector<handlers::Share> shares;
   for (const ports::ShareConfig& share : config.server.shares) {
     if (share.path.empty() || ports::is_per_user(share)) {  // elsewhere, or users' own
