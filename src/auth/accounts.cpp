@@ -127,6 +127,15 @@ void sort_by_rid(std::vector<Account>& list) {
 
 }  // namespace
 
+/// Whom unknown users are where guests are allowed; nobody logs on by this name.
+Account LocalAccounts::guest() const {
+  return {.name = "Guest",
+          .domain = domain_name(),
+          .sid = *domain_sid().with_rid(kGuestRid),
+          .type = SidType::User,
+          .disabled = true};
+}
+
 std::optional<Account> LocalAccounts::in_own_domain(std::string_view name, bool groups_only) {
   const auto own = [&](std::string text, const wire::Sid& sid, SidType type) {
     return Account{.name = std::move(text), .domain = domain_name(), .sid = sid, .type = type};
@@ -137,7 +146,7 @@ std::optional<Account> LocalAccounts::in_own_domain(std::string_view name, bool 
       out.disabled = user->disabled;
       return out;
     }
-    if (same(name, "Guest")) return own("Guest", *domain_sid().with_rid(kGuestRid), SidType::User);
+    if (same(name, "Guest")) return guest();
   }
   for (const Group& group : users_.groups()) {
     if (!same(group.name, name)) continue;
@@ -248,6 +257,7 @@ std::optional<Account> LocalAccounts::find(const wire::Sid& sid) {
       const auto found = std::ranges::find(list, sid, &Account::sid);
       if (found != list.end()) return *found;
     }
+    if (sid.rid() == kGuestRid) return guest();
     return of_unix_id(sid);
   }
   if (sid.identifier_authority() == 22) return of_unix_id(sid);

@@ -32,6 +32,7 @@ class LocalAccounts final : public ports::Accounts {
  private:
   [[nodiscard]] std::optional<ports::Account> in_own_domain(std::string_view name,
                                                             bool groups_only);
+  [[nodiscard]] ports::Account guest() const;
   [[nodiscard]] std::optional<ports::Account> of_unix_id(const wire::Sid& sid);
   [[nodiscard]] std::vector<wire::Sid> members_of(const Group& group);
 

@@ -66,6 +66,14 @@ class Pipes(unittest.TestCase):
         self.assertIn("Domain Name: WORKGROUP", self.ask("lsaquery"))
         self.assertIn("SeBackupPrivilege", self.ask("enumprivs"))
         self.assertIn("S-1-5-32-544", self.ask("lsaenumsid"))
+        self.assertIn("SeSecurityPrivilege", self.ask("lsaenumacctrights S-1-5-32-544"))
+        operators = self.ask("lsaenumacctrights S-1-5-32-551")
+        self.assertIn("SeBackupPrivilege", operators)
+        self.assertNotIn("SeSecurityPrivilege", operators)
+        self.assertNotIn("Privilege", self.ask("lsaenumacctrights S-1-5-32-545").replace("found 1 privileges", ""))
+        domain = self.ask("lookupnames Guest").split()[1]
+        self.assertTrue(domain.endswith("-501"), domain)
+        self.assertRegex(self.ask("lookupsids " + domain), r"FLOTILLA\\Guest \(1\)")
         self.assertIn("Account Name: tester", self.ask("getusername"))
         self.assertIn("Machine Role = [2]", self.ask("dsroledominfo"))
 

@@ -1,6 +1,7 @@
-// lsarpc: privileges and the accounts that have them. Windows' names are told; nobody holds a
-// privilege on this server, and everybody who may log on may do so over the network.
-// Spec    [MS-LSAD] 3.1.4.5 Account Object Methods, 3.1.4.8 Privilege Methods
+// lsarpc: privileges and the accounts that have them. Windows' names are told; those that the
+// server acts on belong to Administrators and Backup Operators, and everybody who may log on may do
+// so over the network. Spec    [MS-LSAD] 3.1.4.5 Account Object Methods, 3.1.4.8 Privilege Methods
+#include <algorithm>
 #include <array>
 
 #include "rpc/access.hpp"
@@ -42,10 +43,18 @@ constexpr std::uint32_t kAccountAll = 0x000F000F;
 constexpr std::uint16_t kEnglish = 0x0409;
 
 std::vector<wire::Sid> accounts_with_rights() {
-  return {wire::well_known::kAdministrators, wire::well_known::kUsers};
+  return {wire::well_known::kAdministrators, wire::well_known::kUsers,
+          wire::well_known::kBackupOperators};
 }
 bool has_rights(const wire::Sid& sid) {
-  return sid == wire::well_known::kAdministrators || sid == wire::well_known::kUsers;
+  const std::vector<wire::Sid> all = accounts_with_rights();
+  return std::ranges::find(all, sid) != all.end();
+}
+/// What handlers/access grants to members: SeSecurity, SeTakeOwnership, SeBackup, SeRestore.
+std::vector<std::uint32_t> privileges_of(const wire::Sid& sid) {
+  if (sid == wire::well_known::kAdministrators) return {8, 9, 17, 18};
+  if (sid == wire::well_known::kBackupOperators) return {17, 18};
+  return {};
 }
 bool same_text(std::u16string_view a, std::u16string_view b) { return same_share_name(a, b); }
 
@@ -63,16 +72,25 @@ struct PrivilegeEntry {
     v(s.luid);
   }
 };
+/// [MS-LSAD] 2.2.5.4 LSAPR_LUID_AND_ATTRIBUTES
+struct LuidAndAttributes {
+  Luid luid;
+  std::uint32_t attributes = 0;
+  static void ndr(auto& v, auto& s) {
+    v(s.luid);
+    v(s.attributes);
+  }
+};
 /// [MS-LSAD] 2.2.5.5 LSAPR_PRIVILEGE_SET
 struct PrivilegeSet {
-  std::vector<std::uint32_t> items;  ///< none are ever there
-  std::uint32_t count = 0;
+  std::vector<LuidAndAttributes> items;
   std::uint32_t control = 0;
   static void ndr(auto& v, auto& s) {
-    std::uint32_t conformance = 0;
-    v(conformance);
-    v(s.count);
+    auto count = static_cast<std::uint32_t>(s.items.size());
+    v(count);  // of the array, ahead of the structure
+    v(count);
     v(s.control);
+    for (auto& item : s.items) v(item);
   }
 };
 
@@ -120,8 +138,13 @@ CallResult open_account(const PipeContext& context, OpenAccountIn& in) {
 
 /// [MS-LSAD] 3.1.4.5.4 LsarEnumeratePrivilegesAccount
 CallResult account_privileges(const PipeContext& context, HandleIn& in) {
-  if (!context.handles->find(in.handle, HandleKind::LsaAccount)) return bad_handle();
-  return reply(NdrUnique<PrivilegeSet>(std::in_place), NtStatus::Success);
+  const HandleTarget* const account = context.handles->find(in.handle, HandleKind::LsaAccount);
+  if (!account) return bad_handle();
+  NdrUnique<PrivilegeSet> set(std::in_place);
+  for (const std::uint32_t value : privileges_of(account->sid)) {
+    set->items.push_back({{value, 0}, 0});
+  }
+  return reply(set, NtStatus::Success);
 }
 
 /// [MS-LSAD] 3.1.4.5.7 LsarGetSystemAccessAccount
@@ -134,13 +157,18 @@ CallResult account_system_access(const PipeContext& context, HandleIn& in) {
 CallResult accounts_with_right(const PipeContext& context, RightIn& in) {
   if (!context.handles->find(in.handle, HandleKind::LsaPolicy)) return bad_handle();
   const std::u16string right = in.right ? in.right->text() : std::u16string{};
-  if (!same_text(right, kNetworkLogon)) {
-    const bool known = right.empty() || find_privilege(right) != nullptr;
-    return reply(Counted<SidPointer>{},
-                 known ? NtStatus::NoMoreEntries : nt_code::kNoSuchPrivilege);
+  const Privilege* const privilege = find_privilege(right);
+  if (!right.empty() && privilege == nullptr && !same_text(right, kNetworkLogon)) {
+    return reply(Counted<SidPointer>{}, nt_code::kNoSuchPrivilege);
   }
   std::vector<SidPointer> list;
-  for (const wire::Sid& sid : accounts_with_rights()) list.push_back(pointer_to(sid));
+  for (const wire::Sid& sid : accounts_with_rights()) {
+    const std::vector<std::uint32_t> held = privileges_of(sid);
+    const bool has =
+        privilege == nullptr || std::ranges::find(held, privilege->value) != held.end();
+    if (has) list.push_back(pointer_to(sid));
+  }
+  if (list.empty()) return reply(Counted<SidPointer>{}, NtStatus::NoMoreEntries);
   return reply(Counted<SidPointer>(std::move(list)), NtStatus::Success);
 }
 
@@ -150,7 +178,12 @@ CallResult account_rights(const PipeContext& context, SidIn& in) {
   if (!has_rights(in.sid.sid)) {
     return reply(Counted<NdrString>{}, NtStatus::ObjectNameNotFound);
   }
-  return reply(Counted<NdrString>({NdrString::large(kNetworkLogon)}), NtStatus::Success);
+  std::vector<NdrString> names{NdrString::large(kNetworkLogon)};
+  for (const std::uint32_t value : privileges_of(in.sid.sid)) {
+    const auto found = std::ranges::find(kPrivileges, value, &Privilege::value);
+    if (found != kPrivileges.end()) names.push_back(NdrString::large(found->name));
+  }
+  return reply(Counted<NdrString>(std::move(names)), NtStatus::Success);
 }
 
 /// [MS-LSAD] 3.1.4.8.2 LsarLookupPrivilegeValue
