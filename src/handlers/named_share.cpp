@@ -53,9 +53,9 @@ std::string text_of(NtTime when) {
 std::expected<const Share*, std::string> open_for(Server& server, const Share& pattern,
                                                   const ports::Token& token, std::string name,
                                                   ports::ShareVariables variables) {
+  if (token.anonymous) return std::unexpected("nobody has no directory");
   const ServerParts& parts = server.parts();
-  const bool has_account = !token.anonymous && !token.use_share_owner;
-  if (has_account && parts.account_of) {
+  if (!token.use_share_owner && parts.account_of) {
     if (auto account = parts.account_of(token.uid)) {
       variables.group = std::move(account->group);
       variables.home = std::move(account->home);
