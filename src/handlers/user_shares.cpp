@@ -39,6 +39,7 @@ std::expected<const Share*, std::string> UserShares::open(const ports::ShareConf
 std::vector<const Share*> UserShares::all() const {
   std::vector<const Share*> shares;
   const std::scoped_lock lock(mutex_);
+  shares.reserve(made_.size());
   for (const auto& [name, share] : made_) shares.push_back(share.get());
   return shares;
 }
