@@ -112,7 +112,13 @@ class Source {
       case 9:
         return RestrictionsKnown{below(64)};
       case 10: {
-        AssertOpen assertion{open_command(), static_cast<CacheRights>(below(8)), 1, flag(), {},
+        AssertOpen assertion{open_command(),
+                             static_cast<CacheRights>(below(8)),
+                             flag(),
+                             static_cast<CacheRights>(below(8)),
+                             1,
+                             flag(),
+                             {},
                              sequences()};
         if (flag()) assertion.locks.push_back(range());
         return assertion;

@@ -1,6 +1,7 @@
 // What clients ask for, and what they come to believe.
 #include <algorithm>
 
+#include "coherence/path_names.hpp"
 #include "sim/show.hpp"
 #include "sim/world.hpp"
 
@@ -108,10 +109,21 @@ void World::opened(const OpenPtr& open, ports::OpenOutcome& result, MonoTime ask
   open->gate = std::move(result.gate);
   opens_[open->id()] = open;
   take_cache(*open, *answer, asked);
-  // A file without a name by now is not what its client asked for; and nobody is left to have what
-  // a session that has ended asked for.
-  const bool wanted = disk_.has(open->key) && open->client->session == open->command.session;
-  if (!wanted) later(open->node, 0us, [this, open] { close(open); });
+  // A file that has lost its name by now, or has another one, is not what its client asked for; and
+  // nobody is left to have what a session that has ended asked for.
+  const bool named = disk_.has(open->key) && disk_.path_of(open->key) == open->command.path;
+  const bool wanted = named && open->client->session == open->command.session;
+  if (!wanted) later(open->node, 0us, [this, open, named] { close(open, !named); });
+  if (named && !answer->path.empty()) look_at_path(*open, answer->path);
+}
+
+/// As handlers/create: the owner has the file's path from an open that was late.
+void World::look_at_path(const ClientOpen& open, const std::string& path) {
+  const auto names = coherence::names_of(path);
+  if (std::ranges::find(names, open.command.path) != names.end()) return;
+  report_.count("owners with an old path");
+  submit(nullptr, open.node, open.key,
+         coherence::Renamed{open.id(), open.command.path, coherence::RenameStage::Seen}, {});
 }
 
 void World::take_cache(const ClientOpen& open, const coherence::Opened& answer, MonoTime asked) {
@@ -157,11 +169,11 @@ void World::forget(ClientOpen& open) {
   checker_.cache_gone(name);
 }
 
-void World::close(const OpenPtr& open) {
+void World::close(const OpenPtr& open, bool keeps_name) {
   if (open->gone) return;
-  const bool dooms = open->command.delete_on_close;
+  const bool dooms = open->command.delete_on_close && !keeps_name;
   forget(*open);
-  submit(open->client, open->node, open->key, coherence::Close{open->id()},
+  submit(open->client, open->node, open->key, coherence::Close{open->id(), keeps_name},
          [this, open, dooms](const coherence::Outcome& outcome) {
            checker_.close_answered(open->id(), outcome.status);
            const auto* closed = std::get_if<coherence::Closed>(&outcome.answer);

@@ -148,7 +148,7 @@ struct ShowBody {
   std::string operator()(const BeginRename& it) const { return "begin rename " + show(it.open); }
   std::string operator()(const Renamed& it) const {
     static constexpr const char* kStages[] = {"renamed {} to {}", "is to rename {} to {}",
-                                              "did not rename {} to {}"};
+                                              "did not rename {} to {}", "finds {} at {}"};
     return fmt::format(fmt::runtime(kStages[static_cast<int>(it.stage)]), show(it.open), it.path);
   }
   std::string operator()(const Modify& it) const { return "modify through " + show(it.open); }
@@ -156,8 +156,8 @@ struct ShowBody {
     return fmt::format("knows restrictions of version {}", version_in_epoch(it.version));
   }
   std::string operator()(const AssertOpen& it) const {
-    return fmt::format("asserts {}, caching {}, {} locks", show(it.open.open), show_rights(it.held),
-                       it.locks.size());
+    return fmt::format("asserts {}, caching {}{}, {} locks", show(it.open.open),
+                       show_rights(it.held), it.breaking ? " (breaking)" : "", it.locks.size());
   }
   std::string operator()(const Detach& it) const { return "detach " + show(it.open); }
   std::string operator()(const Reclaim& it) const { return "reclaim " + show(it.open); }
@@ -196,8 +196,9 @@ struct ShowMessage {
     return fmt::format("confirm {}", show(it.key));
   }
   std::string operator()(const pool::AssertMessage& it) const {
-    return fmt::format("assert {}: {}, caching {}, {} locks{}", show(it.key),
-                       show(it.open.open.open), show_rights(it.open.held), it.open.locks.size(),
+    return fmt::format("assert {}: {}, caching {}{}, {} locks{}", show(it.key),
+                       show(it.open.open.open), show_rights(it.open.held),
+                       it.open.breaking ? " (breaking)" : "", it.open.locks.size(),
                        it.unlinking ? ", unlinking" : "");
   }
   std::string operator()(const pool::ClaimMessage& it) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pool/owner/machine.hpp"
 #include "sim/show.hpp"
 
 namespace flotilla::sim {
@@ -250,7 +251,8 @@ bool Storm::nothing_left() {
   const auto& nodes = world_.nodes();
   return std::all_of(nodes.begin(), nodes.end(), [](const auto& node) {
     const ports::EngineStatus status = node->engine->status();
-    return status.files_owned == 0 && status.opens_held == 0;
+    return status.files_owned == 0 && status.opens_held == 0 &&
+           node->engine->machine().copies_kept() == 0;
   });
 }
 

@@ -75,7 +75,7 @@ class World {
   // Clients. Each needs a node that runs; what comes of it is heard later.
   void connect(Client& client, NodeId node);
   OpenPtr open(Client& client, std::size_t name, coherence::Open how);
-  void close(const OpenPtr& open);
+  void close(const OpenPtr& open, bool keeps_name = false);
   void lock(const OpenPtr& open, const coherence::LockRange& range, bool wait);
   void unlock(const OpenPtr& open, coherence::LockRange range);
   void start_io(const OpenPtr& open, std::uint64_t offset, bool write);
@@ -129,6 +129,7 @@ class World {
   /// False where its node is dead by now: nobody hears it.
   [[nodiscard]] bool answered(const RequestPtr& request, const coherence::Outcome& outcome);
   void opened(const OpenPtr& open, ports::OpenOutcome& result, MonoTime asked);
+  void look_at_path(const ClientOpen& open, const std::string& path);
   /// Drops R where it goes, and acknowledges by habit.
   void mind_break(const OpenPtr& open, CacheBelief& belief, coherence::CacheRights to);
   void take_cache(const ClientOpen& open, const coherence::Opened& answer, MonoTime asked);

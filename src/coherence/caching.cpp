@@ -14,13 +14,6 @@ constexpr CacheRights without(CacheRights rights, CacheRights gone) noexcept {
   return static_cast<CacheRights>(rights & ~gone);
 }
 
-/// What a cache can fall to when `keep` of it is left: an oplock knows nothing between RW and R.
-CacheRights reduced(CacheKind kind, CacheRights rights, CacheRights keep) noexcept {
-  CacheRights to = valid_rights(static_cast<CacheRights>(rights & keep));
-  if (kind == CacheKind::Oplock && to != rights) to = to & kCacheRead;
-  return to;
-}
-
 /// The open to notify through; nothing where no client has been told of this cache yet, or none is
 /// there.
 const OpenId* notify_through(const FileState& file, const Cache& cache) {
@@ -80,6 +73,12 @@ void take_from_absent(Turn& turn, const CacheId& id, CacheRights to) {
 }
 
 }  // namespace
+
+CacheRights reduced(CacheKind kind, CacheRights rights, CacheRights keep) noexcept {
+  CacheRights to = valid_rights(static_cast<CacheRights>(rights & keep));
+  if (kind == CacheKind::Oplock && to != rights) to = to & kCacheRead;
+  return to;
+}
 
 CacheId lease_id(const ClientGuid& client, const LeaseKey& key) noexcept {
   return CacheId{OpenId{}, client, key};

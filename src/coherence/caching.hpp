@@ -13,6 +13,9 @@ namespace flotilla::coherence {
              : CacheRights{0};
 }
 
+/// What a cache can fall to when `keep` of it is left: an oplock knows nothing between RW and R.
+[[nodiscard]] CacheRights reduced(CacheKind kind, CacheRights rights, CacheRights keep) noexcept;
+
 /// A lease needs a key that is not zero: acknowledgments and breaks tell leases from oplocks by it.
 /// Directories know version 2 leases only. [MS-SMB2] 3.3.5.9.8, 3.3.5.9.11
 [[nodiscard]] inline bool asks_lease(const Open& open) noexcept {

@@ -169,7 +169,7 @@ template <class A>
 void visit(A& a, RenameStage& value) {
   auto raw = static_cast<std::uint8_t>(value);
   visit(a, raw);
-  if (raw > static_cast<std::uint8_t>(RenameStage::Failed)) return a.fail();
+  if (raw > static_cast<std::uint8_t>(RenameStage::Seen)) return a.fail();
   value = static_cast<RenameStage>(raw);
 }
 template <class A>
@@ -285,7 +285,7 @@ void visit(A& a, RestrictionsKnown& v) {
 }
 template <class A>
 void visit(A& a, AssertOpen& v) {
-  all(a, v.open, v.held, v.lease_epoch, v.delete_pending);
+  all(a, v.open, v.held, v.breaking, v.breaking_to, v.lease_epoch, v.delete_pending);
   visit_list(a, v.locks, 17);
   visit_list(a, v.sequences, 2);
 }
@@ -318,10 +318,13 @@ void visit(A& a, ChildChanged& v) {
 template <class A>
 void visit(A&, ProbeNames&) {}
 template <class A>
+void visit(A&, AllAsserted&) {}
+template <class A>
 void visit(A&, std::monostate&) {}
 template <class A>
 void visit(A& a, Opened& v) {
-  all(a, v.kind, v.rights, v.lease_epoch, v.break_in_progress, v.restrictions, v.lease_version);
+  all(a, v.kind, v.rights, v.lease_epoch, v.break_in_progress, v.breaking_to, v.restrictions,
+      v.lease_version, v.path);
 }
 template <class A>
 void visit(A& a, Closed& v) {

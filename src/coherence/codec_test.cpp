@@ -47,7 +47,7 @@ KeptFile a_kept_file() {
 }
 
 std::vector<Body> bodies() {
-  AssertOpen assertion{an_open(), 3, 18, true, {{0, 10, true}, {20, 0, false}}, {{5, 6}}};
+  AssertOpen assertion{an_open(), 3, true, 1, 18, true, {{0, 10, true}, {20, 0, false}}, {{5, 6}}};
   return {an_open(),
           Close{OpenId{1}},
           Unlinked{OpenId{1}, false},
@@ -67,7 +67,8 @@ std::vector<Body> bodies() {
           UpdateKept{OpenId{1}, a_durability()},
           Restore{a_kept_file()},
           ChildChanged{{}, key_of(2)},
-          ProbeNames{}};
+          ProbeNames{},
+          AllAsserted{}};
 }
 
 Command command_of(Body body) {
@@ -79,12 +80,13 @@ Restrictions some_restrictions() {
 }
 
 std::vector<Outcome> outcomes() {
-  return {{NtStatus::SharingViolation, {}},
-          {NtStatus::Success, Opened{CacheKind::Lease, 7, 19, true, some_restrictions(), 2}},
-          {NtStatus::Success, Closed{true, "x/y"}},
-          {NtStatus::Success, BreakAcknowledged{3}},
-          {NtStatus::Success,
-           Reclaimed{a_kept_file().opens[0], true, some_restrictions(), true, {7, 3}}}};
+  return {
+      {NtStatus::SharingViolation, {}},
+      {NtStatus::Success, Opened{CacheKind::Lease, 7, 19, true, 3, some_restrictions(), 2, "a"}},
+      {NtStatus::Success, Closed{true, "x/y"}},
+      {NtStatus::Success, BreakAcknowledged{3}},
+      {NtStatus::Success,
+       Reclaimed{a_kept_file().opens[0], true, some_restrictions(), true, {7, 3}}}};
 }
 
 TEST(Codec, Every_command_and_outcome_comes_back_as_it_was) {
@@ -284,7 +286,7 @@ TEST(Codec, Bytes_of_a_command_are_pinned) {
   // A change here is a change of what nodes of one pool say to each other: kCommandVersion.
   Bytes bytes;
   encode(Command{FileKey{1, 2, 3}, NodeId{4}, RequestId{5}, MonoTime{6}, Close{OpenId{7}}}, bytes);
-  const Bytes expected = {3, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0,
+  const Bytes expected = {4, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0,
                           0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 6,
                           0, 0, 0, 0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0, 0};
   EXPECT_EQ(bytes, expected);

@@ -12,7 +12,7 @@
 
 namespace flotilla::coherence {
 
-inline constexpr std::uint16_t kCommandVersion = 3;
+inline constexpr std::uint16_t kCommandVersion = 4;
 
 /// A client opens the file. Waits while caching rights that conflict are being broken.
 /// Answer  Opened, or SharingViolation, DeletePending, InvalidParameter (lease key misuse),
@@ -148,11 +148,12 @@ struct BeginRename {
   friend bool operator==(const BeginRename&, const BeginRename&) = default;
 };
 
-enum class RenameStage : std::uint8_t { Done, Begins, Failed };
+enum class RenameStage : std::uint8_t { Done, Begins, Failed, Seen };
 
 /// The name has changed, is about to, or was to and has not: every node with an open of the file
 /// learns it, before whoever has told it is answered. From Begins on the file's path is both names
-/// (path_names.hpp), so that neither is forgotten with the node that changes it.
+/// (path_names.hpp), so that neither is forgotten with the node that changes it. Seen: nobody
+/// renames now, but whoever was granted an open late has found the file under this name.
 /// `path`  the new name
 /// Answer  Success; FileClosed where nobody has the file open
 struct Renamed {
@@ -198,9 +199,15 @@ struct RestrictionsKnown {
 };
 
 /// Recovery: a holder tells a new owner all of one open, as it last heard it.
+/// `breaking`     a break of its cache has not ended: the client was told to keep `breaking_to`.
+///                Where that is `held`, it has acknowledged, and no owner has answered. Somebody
+///                may have written meanwhile, who has not waited for R: where W was not held, all
+///                goes.
 struct AssertOpen {
   Open open;
   CacheRights held = 0;
+  bool breaking = false;
+  CacheRights breaking_to = 0;
   std::uint16_t lease_epoch = 0;
   bool delete_pending = false;
   std::vector<LockRange> locks;
@@ -242,6 +249,13 @@ struct UpdateKept {
   friend bool operator==(const UpdateKept&, const UpdateKept&) = default;
 };
 
+/// Recovery: every holder has asserted what it has, and this owner begins to decide. What a cache
+/// may have been asked for by the former owner is asked for again.
+/// Answer  Success
+struct AllAsserted {
+  friend bool operator==(const AllAsserted&, const AllAsserted&) = default;
+};
+
 /// Takes in what was kept of the file, as opens that wait for their clients from now on. An open
 /// that the file has already, or that conflicts with one, is left out.
 /// Answer  Success; InvalidParameter where it is another file's
@@ -267,9 +281,10 @@ struct NodeGone {
   friend bool operator==(const NodeGone&, const NodeGone&) = default;
 };
 
-using Body = std::variant<Open, Close, Unlinked, Lock, Cancel, AcknowledgeBreak, SetDeletePending,
-                          BeginRename, Renamed, Modify, RestrictionsKnown, AssertOpen, Tick,
-                          NodeGone, Detach, Reclaim, UpdateKept, Restore, ChildChanged, ProbeNames>;
+using Body =
+    std::variant<Open, Close, Unlinked, Lock, Cancel, AcknowledgeBreak, SetDeletePending,
+                 BeginRename, Renamed, Modify, RestrictionsKnown, AssertOpen, Tick, NodeGone,
+                 Detach, Reclaim, UpdateKept, Restore, ChildChanged, ProbeNames, AllAsserted>;
 
 /// `from`     the node that asks: replies, breaks and revocations about its opens go there
 /// `request`  names the command among those of `from`; zero where no answer is wanted
@@ -283,13 +298,17 @@ struct Command {
   friend bool operator==(const Command&, const Command&) = default;
 };
 
+/// `path`  the file's, as path_names.hpp reads it, where that is not the one that was asked by;
+///         else empty
 struct Opened {
   CacheKind kind = CacheKind::None;
   CacheRights rights = 0;         ///< granted
   std::uint16_t lease_epoch = 0;  ///< version 2 leases
   bool break_in_progress = false;
+  CacheRights breaking_to = 0;  ///< what a break that is in progress leaves of `rights`
   Restrictions restrictions;  ///< the submitter's node enforces these before it answers its client
   std::uint8_t lease_version = 0;  ///< of the lease, which its first open chose; 0 for no lease
+  std::string path;
   friend bool operator==(const Opened&, const Opened&) = default;
 };
 

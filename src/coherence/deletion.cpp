@@ -25,7 +25,8 @@ std::string renamed(const std::string& path, const Renamed& told) {
     if (count++ > 0) names += '\0';
     names += name;
   };
-  if (told.stage == RenameStage::Begins) add(told.path);
+  const bool leads = told.stage == RenameStage::Begins || told.stage == RenameStage::Seen;
+  if (leads) add(told.path);
   for (const std::string_view name : names_of(path)) {
     if (name != told.path && count < kNamesMax) add(name);
   }
@@ -66,7 +67,7 @@ Verdict take_name(Turn& turn, NodeId from, RequestId request, const Renamed& tol
     if (file.renaming.raw() != 0 && file.renaming != told.open) return {true, NtStatus::Success};
     file.renaming = told.open;
     file.renaming_node = from;
-  } else {
+  } else if (told.stage != RenameStage::Seen) {
     end_rename(turn, from, told.open);
   }
   // It has happened, also where the open that did it was closed meanwhile.

@@ -16,7 +16,7 @@ void visit(A& a, CacheId& v) {
 template <class A>
 void visit(A& a, Cache& v) {
   all(a, v.kind, v.version, v.epoch, v.rights, v.offered, v.required, v.breaking, v.untold,
-      v.has_parent, v.parent_key, v.deadline);
+      v.doubtful, v.has_parent, v.parent_key, v.deadline);
   visit_list(a, v.opens, 8);
 }
 template <class A>

@@ -88,6 +88,7 @@ NtStatus status_where_unknown(const Body& body) {
                         [](const Unlinked&) { return NtStatus::Success; },
                         [](const RestrictionsKnown&) { return NtStatus::Success; },
                         [](const Tick&) { return NtStatus::Success; },
+                        [](const AllAsserted&) { return NtStatus::Success; },
                         [](const NodeGone&) { return NtStatus::Success; },
                         [](const ChildChanged&) { return NtStatus::Success; },
                         [](const ProbeNames&) { return NtStatus::Success; },
@@ -212,6 +213,10 @@ void FileTable::Impl::carry_out(Turn& turn, const Command& command) {
             kept_counter = std::max(kept_counter, body.file.version);
             plain(restore(turn, body.file));
           },
+          [&](const AllAsserted&) {
+            settle_doubts(turn);
+            plain(NtStatus::Success);
+          },
           [&](const Tick&) { lost(expire_breaks(turn, from, request.raw() != 0)); },
           [&](const NodeGone& body) { lost(node_gone(turn, body.node, from, request.raw() != 0)); },
       },
@@ -294,13 +299,14 @@ void FileTable::refresh(const FileKey& key, OpenId open, Opened& answer) const {
   const auto cache = it->second.cached ? file->caches.find(it->second.cache) : file->caches.end();
   if (cache == file->caches.end()) {
     // An oplock that has fallen to nothing. The client is told that too, behind this.
-    answer.rights = 0;
+    answer.rights = answer.breaking_to = 0;
     answer.break_in_progress = false;
     return;
   }
   const CacheRights held = cache->second.rights;
   answer.rights = static_cast<CacheRights>(answer.rights & held);
   answer.break_in_progress = cache->second.breaking;
+  answer.breaking_to = static_cast<CacheRights>(answer.rights & cache->second.offered);
   if (answer.rights == held && cache->second.version == 2) answer.lease_epoch = cache->second.epoch;
 }
 

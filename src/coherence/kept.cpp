@@ -310,7 +310,8 @@ KeptOpen kept_open(const FileState& file, OpenId open) {
   if (const Cache* const cache = cache_of(file, state)) {
     CacheRequest& request = what.open.cache;
     request.kind = cache->kind;
-    request.rights = settled_rights(*cache);
+    // Who comes back to this copy may never have heard of a break: it finds what that leaves.
+    request.rights = cache->breaking ? cache->required : cache->rights;
     request.key = state.cache.key;
     request.version = cache->version;
     request.has_parent = cache->has_parent;

@@ -117,6 +117,11 @@ Verdict try_open(Turn& turn, NodeId from, RequestId request, const Open& open, b
   grant_cache(turn, open);
   take_in_durability(turn, open.open, open.durability, {});
   turn.reply_opened(from, request, open.open);
+  if (file.path != open.path) {
+    Opened named;
+    named.path = file.path;
+    turn.answers.back().outcome.answer = std::move(named);
+  }
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include "coherence/recovery.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "coherence/caching.hpp"
 #include "coherence/deletion.hpp"
@@ -53,13 +54,21 @@ void take_in_cache(Turn& turn, const AssertOpen& asserted) {
   cache.version = lease ? open.cache.version : std::uint8_t{0};
   cache.has_parent = lease && open.cache.has_parent;
   if (cache.has_parent) cache.parent_key = open.cache.parent_key;
-  // Holders of one lease that heard different things: the least any of them heard is true.
-  cache.rights = is_new ? held : static_cast<CacheRights>(cache.rights & held);
-  // A break that is under way meanwhile may have nothing left to take.
-  cache.offered = static_cast<CacheRights>(cache.offered & cache.rights);
-  cache.required = static_cast<CacheRights>(cache.required & cache.rights);
-  if (cache.offered == cache.rights) cache.breaking = false;
-  if (!cache.breaking) cache.offered = cache.required = 0;
+  // A copy was made in the middle of something; what a living holder says is what its client has.
+  const bool copy = turn.file.opens.at(open.open).node.raw() == 0;
+  if (is_new || !copy) {
+    const CacheRights told = asserted.breaking ? asserted.breaking_to : held;
+    // Holders of one lease that heard different things: the least any of them heard is true.
+    const CacheRights before = is_new ? held : cache.rights;
+    const CacheRights left = cache.breaking ? cache.offered : before;
+    cache.rights = static_cast<CacheRights>(before & held);
+    cache.offered = reduced(cache.kind, cache.rights, static_cast<CacheRights>(left & told));
+    cache.breaking = cache.offered != cache.rights;
+    if (!cache.breaking) cache.offered = 0;
+    cache.required = cache.offered;
+    cache.deadline = turn.now + turn.limits.break_timeout;
+    cache.doubtful = cache.doubtful || (asserted.breaking && (held & kCacheWrite) == 0);
+  }
   turn.look_again = true;
   cache.epoch = std::max(cache.epoch, asserted.lease_epoch);
   cache.opens.insert(std::lower_bound(cache.opens.begin(), cache.opens.end(), open.open),
@@ -149,6 +158,14 @@ Outcome assert_open(Turn& turn, NodeId from, const AssertOpen& asserted) {
   return {NtStatus::Success, std::move(opened)};
 }
 
+void settle_doubts(Turn& turn) {
+  std::vector<CacheId> doubtful;
+  for (auto& [id, cache] : turn.file.caches) {
+    if (std::exchange(cache.doubtful, false)) doubtful.push_back(id);
+  }
+  for (const CacheId& id : doubtful) take_back(turn, id, 0);
+}
+
 NtStatus restore(Turn& turn, const KeptFile& kept) {
   FileState& file = turn.file;
   if (file.path.empty()) file.path = kept.path;
@@ -156,8 +173,12 @@ NtStatus restore(Turn& turn, const KeptFile& kept) {
     const OpenId id = copy.open.open;
     const DurableKind kind = copy.open.durability.kind;
     if (id.raw() == 0 || file.opens.contains(id) || kind == DurableKind::None) continue;
-    AssertOpen asserted{copy.open,  copy.open.cache.rights, copy.lease_epoch, false,
-                        copy.locks, copy.sequences};
+    AssertOpen asserted;
+    asserted.open = copy.open;
+    asserted.held = copy.open.cache.rights;
+    asserted.lease_epoch = copy.lease_epoch;
+    asserted.locks = copy.locks;
+    asserted.sequences = copy.sequences;
     asserted.open.path = kept.path;
     if (!fits(turn, asserted)) continue;
     take_in(turn, NodeId{}, asserted);

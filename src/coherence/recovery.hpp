@@ -9,6 +9,9 @@ namespace flotilla::coherence {
 /// revoked (ViewLost): such a pair is a bug or a node that missed a view.
 [[nodiscard]] Outcome assert_open(Turn& turn, NodeId from, const AssertOpen& asserted);
 
+/// All holders have asserted: what was being broken when the former owner was lost goes.
+void settle_doubts(Turn& turn);
+
 /// Takes in what was kept: opens that wait for their clients.
 [[nodiscard]] NtStatus restore(Turn& turn, const KeptFile& kept);
 

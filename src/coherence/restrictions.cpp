@@ -47,7 +47,7 @@ std::vector<Awaited> wanted_by(const FileState& file, const HeldReply& reply) {
   return missing;
 }
 
-Outcome opened_now(FileState& file, OpenState& open) {
+Outcome opened_now(const FileState& file, const OpenState& open) {
   Opened opened;
   if (open.cached) {
     const Cache& cache = file.caches.at(open.cache);
@@ -55,6 +55,7 @@ Outcome opened_now(FileState& file, OpenState& open) {
     opened.rights = cache.rights;
     opened.lease_epoch = cache.version == 2 ? cache.epoch : std::uint16_t{0};
     opened.break_in_progress = cache.breaking;
+    opened.breaking_to = cache.breaking ? cache.offered : CacheRights{0};
     opened.lease_version = cache.version;
   }
   opened.restrictions = restrictions_of(file);
@@ -79,7 +80,11 @@ void send(Turn& turn, HeldReply& reply) {
     turn.reply(reply.to, reply.request, std::move(outcome));
   } else {
     decide_durability(file, reply.open);
-    turn.reply(reply.to, reply.request, opened_now(file, it->second), reply.open);
+    Outcome outcome = opened_now(file, it->second);
+    if (auto* const named = std::get_if<Opened>(&reply.outcome.answer)) {
+      std::get<Opened>(outcome.answer).path = std::move(named->path);
+    }
+    turn.reply(reply.to, reply.request, std::move(outcome), reply.open);
   }
   it->second.answered = true;
   if (!first) return;

@@ -29,6 +29,7 @@ struct CacheId {
 ///             of it and `required` (a subset) what the conflict leaves it in the end
 /// `opens`     ascending; one for an oplock
 /// `untold`    of a break: no client was there to be told; who reclaims an open of it owes it that
+/// `doubtful`  was being broken when its owner was lost (AssertOpen): until AllAsserted
 struct Cache {
   CacheKind kind = CacheKind::Oplock;
   std::uint8_t version = 0;
@@ -38,6 +39,7 @@ struct Cache {
   CacheRights required = 0;
   bool breaking = false;
   bool untold = false;
+  bool doubtful = false;
   bool has_parent = false;
   LeaseKey parent_key;
   MonoTime deadline;
@@ -91,7 +93,7 @@ struct Awaited {
 };
 
 /// An answer that waits for the confirmations in `missing` (ascending, one for a node).
-/// `open`      not zero: an Opened, which is made out when it leaves
+/// `open`      not zero: an Opened, which is made out when it leaves, but for its path
 /// `reclaims`  a Reclaimed instead: the client knows the open already
 struct HeldReply {
   NodeId to;

@@ -122,6 +122,7 @@ class Trace {
   }
   static RenameStage stage(const Words& words) {
     if (flag(words, "begins")) return RenameStage::Begins;
+    if (flag(words, "seen")) return RenameStage::Seen;
     return flag(words, "failed") ? RenameStage::Failed : RenameStage::Done;
   }
   static bool flag(const Words& words, const std::string& key) {
@@ -266,6 +267,7 @@ class Trace {
                                                 : "opened oplock " + rights_text(opened->rights);
       if (opened->lease_epoch != 0) text += " epoch=" + std::to_string(opened->lease_epoch);
       if (opened->break_in_progress) text += " breaking";
+      if (!opened->path.empty()) text += " at " + opened->path;
       if (!opened->restrictions.locks.empty()) {
         text += " locks=" + std::to_string(opened->restrictions.locks.size());
       }

@@ -158,6 +158,32 @@ TEST_F(Recovery, AWaitingOpenIsTakenUpAndTheHolderIsNotAskedTwice) {
   EXPECT_EQ(waiter->status(), NtStatus::Success);
 }
 
+TEST_F(Recovery, AReadCacheThatSomebodyHasWrittenBesideGoesWithTheNextOwner) {
+  const FileKey key = file_of(k3);
+  const auto writer = open(2, key, plain(coherence::kWriteData | coherence::kDelete, kShareAll));
+  coherence::Open command = plain(coherence::kReadData, kShareAll);
+  command.client.bytes.fill(1);
+  command.cache = {coherence::CacheKind::Lease, 3, {}, 2, 0, false, {}};
+  command.cache.key.bytes.fill(1);
+  const auto reader = open(1, key, command);
+  ASSERT_EQ(std::get<coherence::Opened>(reader->outcome.answer).rights, 3);
+  const auto rename = submit(writer, coherence::BeginRename{writer->id(), {}, {}});
+  ASSERT_EQ(reader->breaks.size(), 1U);
+  ASSERT_EQ(reader->breaks[0].to, coherence::kCacheRead);
+  // Nobody waits for R: it is to go when H has been given up.
+  ASSERT_EQ(submit(writer, coherence::Modify{writer->id()})->outcome.status, NtStatus::Success);
+  lose_3();
+  pool_.advance(kMargin);
+  EXPECT_FALSE(rename->done);
+  EXPECT_EQ(reader->breaks.size(), 1U);
+  const auto ack = submit(
+      reader, coherence::AcknowledgeBreak{reader->id(), command.client, command.cache.key, 1});
+  EXPECT_EQ(ack->outcome.status, NtStatus::Success);
+  EXPECT_TRUE(rename->done);
+  ASSERT_EQ(reader->breaks.size(), 2U);
+  EXPECT_EQ(reader->breaks[1].to, 0);
+}
+
 TEST_F(Recovery, DeletePendingSurvivesItsOwnerAndItsAuthor) {
   const FileKey key = file_of(k3);
   auto command = plain(coherence::kReadData | coherence::kDelete, kShareAll);

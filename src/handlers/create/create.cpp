@@ -1,6 +1,7 @@
 // CREATE: [MS-SMB2] 3.3.5.9. In the order of DESIGN.md section 3: locate, let the engine grant, and
 // only then truncate or overwrite.
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/log.hpp"
@@ -40,6 +41,8 @@ namespace nf = wire::notify_filter;
 
 /// A race lost to another creator or remover is run again; so often it is no race any more.
 constexpr int kAttemptsMax = 16;
+/// An open that took longer looks whether its name still leads to its file.
+constexpr std::chrono::milliseconds kNamesLast{2};
 
 /// The rights that the request gets on what exists. An overwrite needs more than it asks for.
 Status decide_access(Making& making) {
@@ -267,8 +270,10 @@ runtime::Task<NtStatus> ask_for_file(Request& request, Making& making) {
   }
   const FileKey key = making.file->key();
   std::shared_ptr<ports::OpenEvents> events = making.link;
+  const MonoTime asked = server.clock().mono();
   ports::OpenOutcome outcome =
       co_await engine_open(request, key, std::move(command), std::move(events));
+  making.late = server.clock().mono() - asked > kNamesLast;
   auto* const opened = std::get_if<coherence::Opened>(&outcome.outcome.answer);
   if (outcome.outcome.status != NtStatus::Success || opened == nullptr) {
     unclaim(request, making);
@@ -490,9 +495,13 @@ runtime::Task<NtStatus> settle(Request& request, Making& making) {
   const bool wanted = request.alive();  // else nothing is truncated for nobody
   auto call = [file, who = making.who, body = making.body, asks = making.asks,
                granted = making.granted, created = making.created,
-               overwriting = making.overwriting(), directory = making.directory(),
-               wanted]() -> Result<ports::FileFacts> {
+               overwriting = making.overwriting(), directory = making.directory(), wanted,
+               late = making.late, path = making.name.path,
+               backend = making.backend]() -> Result<ports::FileFacts> {
     if (!wanted) return fail(NtStatus::UserSessionDeleted);
+    if (late && !leads_to(*backend, who, path, file->base_key())) {
+      return fail(NtStatus::FileDeleted);
+    }
     return prepare(file, who, body, asks, granted, created, overwriting, directory);
   };
   Result<ports::FileFacts> facts =
@@ -506,11 +515,12 @@ runtime::Task<NtStatus> settle(Request& request, Making& making) {
     const FileKey key = file->key();
     ports::Credentials who = making.who;
     co_await give_back(server, request.executor(), *making.share, std::move(who), key,
-                       making.open_id, making.directory());
+                       making.open_id, making.directory(), {}, status == NtStatus::FileDeleted);
     co_await release_base(request, making);
     co_return status;
   }
   making.facts = *facts;
+  if (!making.opened.path.empty()) co_await look_at_path(request, making);
   const std::shared_ptr<session::Open> open = hang_up(request, making);
   if (making.overwriting()) state_of(*open).open_file->show_write_time();
   server.open_files().show_times(making.facts, server.clock().wall());
@@ -594,7 +604,7 @@ HandlerTask handle_create(Request& request) {
     }
     status = co_await settle(request, making);
     if (status != NtStatus::FileDeleted) co_return status;
-    // The name we found was removed before the engine granted it: look again.
+    // The name we found was removed, or changed, before the engine granted it: look again.
   }
   log::warn("create \"{}\" on {}: lost {} races in a row", making.name.path,
             making.share->config.name, kAttemptsMax);

@@ -1,5 +1,8 @@
 #include "handlers/create/create_locate.hpp"
 
+#include <algorithm>
+
+#include "coherence/path_names.hpp"
 #include "handlers/engine_call.hpp"
 #include "handlers/system_rights.hpp"
 
@@ -124,6 +127,28 @@ runtime::Task<Result<Located>> make_file(Request& request, const Making& making)
     return look_at_stream(who, std::move(*base), name.stream, true);
   };
   co_return co_await offload(request.server, request.executor(), local, std::move(call));
+}
+
+bool leads_to(ports::Backend& backend, const ports::Credentials& who, std::string_view path,
+              const FileKey& base_key) {
+  const auto there = backend.locate(who, path);
+  return there && (*there)->key() == base_key;
+}
+
+runtime::Task<void> look_at_path(Request& request, const Making& making) {
+  const std::string told = making.opened.path;
+  if (told.empty() || !making.file->stream().empty()) co_return;
+  auto call = [backend = making.backend, who = making.who, told, key = making.file->key()] {
+    return std::ranges::any_of(coherence::names_of(told), [&](std::string_view name) {
+      return leads_to(*backend, who, name, key);
+    });
+  };
+  const bool there = co_await offload(request.server, request.executor(), making.backend->local(),
+                                      std::move(call));
+  if (there) co_return;
+  coherence::Body seen =
+      coherence::Renamed{making.open_id, making.path, coherence::RenameStage::Seen};
+  co_await engine_submit(request.server, request.executor(), making.file->key(), std::move(seen));
 }
 
 }  // namespace flotilla::handlers

@@ -23,4 +23,12 @@ runtime::Task<Result<Located>> locate(Request& request, const Making& making);
 /// Errors  as Backend::create, security_of_new, BackendFile::open_stream
 runtime::Task<Result<Located>> make_file(Request& request, const Making& making);
 
+/// Whether `path` leads to the file (of a stream: to its file) at this moment. Blocks.
+[[nodiscard]] bool leads_to(ports::Backend& backend, const ports::Credentials& who,
+                            std::string_view path, const FileKey& base_key);
+
+/// The engine has granted the open under another path than it was asked by. Where no file is there
+/// (its owner has an old one from an open that was late), the engine is told the one that counts.
+runtime::Task<void> look_at_path(Request& request, const Making& making);
+
 }  // namespace flotilla::handlers

@@ -30,6 +30,7 @@ struct Making {
   bool created = false;
 
   coherence::Opened opened;
+  bool late = false;  ///< the engine took so long that the name may lead elsewhere by now
   std::shared_ptr<ports::IoGate> gate;
   std::shared_ptr<OpenLink> link;
   OpenId open_id;

@@ -114,7 +114,7 @@ void OwnerMachine::give_copies(coherence::KeptFile file) {
   const auto tell = [&](const MemberId& member, const coherence::KeptFile& what) {
     if (life_of(member.node) != member) return;
     const std::uint64_t token = next_token_++;
-    barriers_[key].tokens.emplace(token, Token{member.node, true});
+    barriers_[key].tokens.emplace(token, Token{member.node, member});
     send(member.node, KeepMessage{token, what});
   };
   for (const MemberId& member : wanted) tell(member, file);
@@ -146,7 +146,25 @@ void OwnerMachine::restore_handed(const FileKey& key) {
     if (member.node != self_) keepers.insert(member);
   }
   copies_.drop(key);
+  drop_unheard(key, handed.file);
   apply(self_, key, RequestId{}, coherence::Restore{std::move(handed.file)});
+}
+
+/// An open whose holder has lived on since the copy was made, and does not assert it, was never
+/// answered there: its Open is asked again, or given up. Only one that was reclaimed by this holder
+/// waits for the Reclaim, which is asked again too.
+void OwnerMachine::drop_unheard(const FileKey& key, coherence::KeptFile& copy) const {
+  const Epoch made{copy.version >> coherence::kVersionsOfEpochBits};
+  const coherence::FileState* file = table_.inspect(key);
+  std::erase_if(copy.opens, [&](const coherence::KeptOpen& it) {
+    const OpenId open = it.open.open;
+    if (it.holder == NodeId{} || !log_.stayed(it.holder, made)) return false;
+    if (file != nullptr && file->opens.contains(open)) return false;
+    return std::ranges::none_of(parked_, [&](const Parked& parked) {
+      const auto* reclaim = std::get_if<coherence::Reclaim>(&parked.command.body);
+      return reclaim != nullptr && reclaim->open == open && parked.command.key == key;
+    });
+  });
 }
 
 /// After a view change, of a file that goes on with this owner: backups that are new get a copy.
@@ -162,18 +180,16 @@ void OwnerMachine::refresh_copies(const FileKey& key) {
 /// Answers that wait for a backup which has left the view wait for its successor instead.
 void OwnerMachine::wait_for_no_lost_backups() {
   std::vector<FileKey> waiting;
+  const auto lost = [&](const auto& it) {
+    return it.second.keeper != MemberId{} && life_of(it.second.node) != it.second.keeper;
+  };
   for (const auto& [key, barrier] : barriers_) {
-    const bool lost = std::any_of(
-        barrier.tokens.begin(), barrier.tokens.end(),
-        [&](const auto& it) { return it.second.copy && log_.find(it.second.node) == nullptr; });
-    if (lost) waiting.push_back(key);
+    if (std::ranges::any_of(barrier.tokens, lost)) waiting.push_back(key);
   }
   std::sort(waiting.begin(), waiting.end());
   for (const FileKey& key : waiting) {
     refresh_copies(key);
-    std::erase_if(barriers_.at(key).tokens, [&](const auto& it) {
-      return it.second.copy && log_.find(it.second.node) == nullptr;
-    });
+    std::erase_if(barriers_.at(key).tokens, lost);
     release(key);
   }
 }

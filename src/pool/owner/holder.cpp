@@ -38,8 +38,8 @@ HeldCache* Holder::cache_of(HeldFile& file, OpenId open, const ClientGuid& clien
   return nullptr;
 }
 
-HeldCache* Holder::cache_of(HeldFile& file, const HeldOpen& open) {
-  for (HeldCache& cache : file.caches) {
+const HeldCache* Holder::cache_of(const HeldFile& file, const HeldOpen& open) {
+  for (const HeldCache& cache : file.caches) {
     if (cache.kind != open.kind) continue;
     if (open.kind == CacheKind::Oplock && cache.open == open.command.open) return &cache;
     if (open.kind == CacheKind::Lease && cache.client == open.command.client &&
@@ -50,8 +50,13 @@ HeldCache* Holder::cache_of(HeldFile& file, const HeldOpen& open) {
   return nullptr;
 }
 
+HeldCache* Holder::cache_of(const FileKey& key, const coherence::AcknowledgeBreak& ack) {
+  const auto file = files_.find(key);
+  return file == files_.end() ? nullptr : cache_of(file->second, ack.open, ack.client, ack.key);
+}
+
 Inflight Holder::begin(const FileKey& key, coherence::Body body) {
-  Inflight command{key, std::move(body), false, std::nullopt, 0};
+  Inflight command{key, std::move(body), false, std::nullopt, 0, false};
   const auto file = files_.find(key);
   if (file == files_.end()) return command;
   if (const auto* close = std::get_if<coherence::Close>(&command.body)) {
@@ -77,9 +82,12 @@ Inflight Holder::begin(const FileKey& key, coherence::Body body) {
     if (cache == nullptr || !cache->breaking_to || (ack->kept & ~*cache->breaking_to) != 0) {
       return command;
     }
+    // While W is held nobody else writes.
+    command.leaves_doubt =
+        (cache->rights & coherence::kCacheWrite) == 0 && (ack->kept & coherence::kCacheRead) != 0;
     cache->rights = ack->kept;
     cache->breaking_to.reset();
-    cache->again = false;
+    if (command.leaves_doubt) ++cache->acks;
     command.settled = Outcome{NtStatus::Success, coherence::BreakAcknowledged{ack->kept}};
   }
   return command;
@@ -90,7 +98,7 @@ void Holder::opened(const FileKey& key, const coherence::Open& command,
   HeldFile& file = files_[key];
   // The answer was made out before what the owner has told since.
   if (file.opens.empty() && !file.told) {
-    file.path = command.path;
+    file.path = answer.path.empty() ? command.path : answer.path;
     file.delete_pending = false;
   }
   HeldOpen& open = file.opens[command.open];
@@ -98,14 +106,16 @@ void Holder::opened(const FileKey& key, const coherence::Open& command,
   open.kind = answer.kind;
   open.lease_version = answer.lease_version;
   if (answer.kind == CacheKind::None) return;
-  HeldCache* cache = cache_of(file, open);
+  const bool lease = answer.kind == CacheKind::Lease;
+  HeldCache* cache =
+      cache_of(file, command.open, command.client, lease ? command.cache.key : LeaseKey{});
   const bool is_new = cache == nullptr;
   if (is_new) {
     cache = &file.caches.emplace_back();
     cache->kind = answer.kind;
     cache->open = command.open;
     cache->client = command.client;
-    if (answer.kind == CacheKind::Lease) cache->key = command.cache.key;
+    if (lease) cache->key = command.cache.key;
   }
   if (answer.break_in_progress && !is_new && !cache->breaking_to) {
     // Made out while the lease was breaking, and the client has acknowledged since.
@@ -114,6 +124,8 @@ void Holder::opened(const FileKey& key, const coherence::Open& command,
   }
   cache->rights = answer.rights;
   cache->epoch = answer.lease_epoch;
+  // Of a lease that was told through an open which is closed by now.
+  if (is_new && answer.break_in_progress) cache->breaking_to = answer.breaking_to;
 }
 
 void Holder::reclaimed(const FileKey& key, const coherence::Reclaimed& answer) {
@@ -133,13 +145,15 @@ void Holder::reclaimed(const FileKey& key, const coherence::Reclaimed& answer) {
   open.closing = false;
   open.reclaimed = ++reclaimed_count_;
   if (open.kind == CacheKind::None) return;
-  HeldCache* cache = cache_of(file, open);
+  const bool lease = open.kind == CacheKind::Lease;
+  HeldCache* cache =
+      cache_of(file, what.open.open, what.open.client, lease ? what.open.cache.key : LeaseKey{});
   if (cache == nullptr) {
     cache = &file.caches.emplace_back();
     cache->kind = open.kind;
     cache->open = what.open.open;
     cache->client = what.open.client;
-    if (open.kind == CacheKind::Lease) cache->key = what.open.cache.key;
+    if (lease) cache->key = what.open.cache.key;
   }
   cache->rights = what.open.cache.rights;
   cache->epoch = what.lease_epoch;
@@ -147,7 +161,27 @@ void Holder::reclaimed(const FileKey& key, const coherence::Reclaimed& answer) {
   // The break that goes to the client with the answer.
   cache->rights = answer.owed.from;
   cache->breaking_to = answer.owed.to;
-  cache->epoch_before_break = static_cast<std::uint16_t>(what.lease_epoch - 1);
+}
+
+void Holder::acknowledged(const Inflight& command, const Outcome& outcome) {
+  HeldCache* cache = cache_of(command.key, std::get<coherence::AcknowledgeBreak>(command.body));
+  if (cache == nullptr) return;
+  if (command.settled) {
+    if (command.leaves_doubt && cache->acks > 0) --cache->acks;
+    return;
+  }
+  // Asked before the answer that told this node of the lease.
+  const auto* kept = std::get_if<coherence::BreakAcknowledged>(&outcome.answer);
+  if (kept == nullptr || outcome.status != NtStatus::Success) return;
+  cache->rights = static_cast<coherence::CacheRights>(cache->rights & kept->rights);
+  if (cache->breaking_to && (cache->rights & ~*cache->breaking_to) == 0) cache->breaking_to.reset();
+}
+
+void Holder::end_without_owner(const Inflight& command, const Outcome& outcome) {
+  end(command, outcome);
+  const auto* ack = std::get_if<coherence::AcknowledgeBreak>(&command.body);
+  HeldCache* cache = ack == nullptr ? nullptr : cache_of(command.key, *ack);
+  if (cache != nullptr && command.leaves_doubt) cache->doubtful = true;
 }
 
 void Holder::end(const Inflight& command, const Outcome& outcome) {
@@ -160,6 +194,9 @@ void Holder::end(const Inflight& command, const Outcome& outcome) {
     const auto* answer = std::get_if<coherence::Opened>(&outcome.answer);
     if (success && answer != nullptr) opened(command.key, *open, *answer);
     return;
+  }
+  if (std::holds_alternative<coherence::AcknowledgeBreak>(command.body)) {
+    return acknowledged(command, outcome);
   }
   const auto file = files_.find(command.key);
   if (file == files_.end()) return;
@@ -194,26 +231,21 @@ void Holder::end(const Inflight& command, const Outcome& outcome) {
   }
 }
 
-bool Holder::on_break(const FileKey& key, const coherence::Break& what) {
+void Holder::on_break(const FileKey& key, const coherence::Break& what) {
   const auto file = files_.find(key);
-  if (file == files_.end()) return true;
+  if (file == files_.end()) return;
   const HeldOpen* open = open_in(file->second, what.open);
-  if (open == nullptr) return true;
+  if (open == nullptr) return;
   HeldCache* cache = cache_of(file->second, what.open, open->command.client, what.key);
-  if (cache == nullptr) return true;
-  if (!what.ack_required) {
-    cache->rights = what.to;
-    cache->epoch = what.new_epoch;
-    cache->breaking_to.reset();
-    cache->again = false;
-    return true;
-  }
-  const bool told = cache->again && cache->breaking_to == what.to;
-  cache->again = false;
-  if (!cache->breaking_to) cache->epoch_before_break = cache->epoch;
-  cache->breaking_to = what.to;
+  if (cache == nullptr) return;
   cache->epoch = what.new_epoch;
-  return !told;
+  cache->doubtful = false;
+  if (what.ack_required) {
+    cache->breaking_to = what.to;
+  } else {
+    cache->rights = what.to;
+    cache->breaking_to.reset();
+  }
 }
 
 void Holder::on_revoked(const FileKey& key, OpenId open) {
@@ -249,11 +281,11 @@ std::set<OpenId> Holder::take_detached(const FileKey& key) {
   return all;
 }
 
-std::vector<AssertMessage> Holder::assertions(const FileKey& key) {
+std::vector<AssertMessage> Holder::assertions(const FileKey& key) const {
   std::vector<AssertMessage> all;
   const auto at = files_.find(key);
   if (at == files_.end()) return all;
-  HeldFile& file = at->second;
+  const HeldFile& file = at->second;
   if (file.unlinking != OpenId{}) {
     AssertMessage message{key, {}, true};
     message.open.open.open = file.unlinking;
@@ -263,7 +295,7 @@ std::vector<AssertMessage> Holder::assertions(const FileKey& key) {
     message.open.delete_pending = true;
     all.push_back(std::move(message));
   }
-  for (auto& [id, open] : file.opens) {
+  for (const auto& [id, open] : file.opens) {
     AssertMessage message{key, {}, false};
     coherence::AssertOpen& said = message.open;
     said.open = open.command;
@@ -271,15 +303,16 @@ std::vector<AssertMessage> Holder::assertions(const FileKey& key) {
     said.open.overwrites = false;
     said.open.created = false;
     said.delete_pending = file.delete_pending;
-    HeldCache* cache = cache_of(file, open);
+    const HeldCache* cache = cache_of(file, open);
     if (open.closing || cache == nullptr) {
       said.open.cache = {};
     } else {
       said.open.cache.kind = open.kind;
       if (open.lease_version != 0) said.open.cache.version = open.lease_version;
       said.held = cache->rights;
-      said.lease_epoch = cache->breaking_to ? cache->epoch_before_break : cache->epoch;
-      cache->again = cache->breaking_to.has_value();
+      said.lease_epoch = cache->epoch;
+      said.breaking = cache->breaking_to || cache->acks > 0 || cache->doubtful;
+      said.breaking_to = cache->breaking_to.value_or(cache->rights);
     }
     if (open.closing) {
       said.open.access = 0;

@@ -14,7 +14,9 @@ namespace flotilla::pool {
 /// One lease (`key` not zero) or the oplock of `open`.
 /// `rights`        as the client has them; already lowered when its acknowledgment is under way
 /// `breaking_to`   the client was told and has not answered
-/// `again`         the owner changed meanwhile: it will ask once more, and the client need not know
+/// `acks`          acknowledgments that leave R, and that the owner has not answered: it may want
+///                 that too
+/// `doubtful`      such an owner was lost, and what it wanted is not known
 struct HeldCache {
   coherence::CacheKind kind = coherence::CacheKind::None;
   OpenId open;
@@ -22,9 +24,9 @@ struct HeldCache {
   LeaseKey key;
   coherence::CacheRights rights = 0;
   std::uint16_t epoch = 0;
-  std::uint16_t epoch_before_break = 0;
   std::optional<coherence::CacheRights> breaking_to;
-  bool again = false;
+  std::uint32_t acks = 0;
+  bool doubtful = false;
 };
 
 struct HeldOpen {
@@ -57,17 +59,19 @@ struct Inflight {
   bool cancelled = false;
   std::optional<coherence::Outcome> settled;
   std::uint64_t reclaimed = 0;  ///< of a Lock: of its open, when it left
+  bool leaves_doubt = false;    ///< counted in HeldCache::acks
 };
 
 class Holder {
  public:
   /// A command leaves for the owner: gives up at once what the client has given up.
   [[nodiscard]] Inflight begin(const FileKey& key, coherence::Body body);
+  /// Its owner is lost, and `outcome` is made out here.
+  void end_without_owner(const Inflight& command, const coherence::Outcome& outcome);
   /// The owner has answered it.
   void end(const Inflight& command, const coherence::Outcome& outcome);
 
-  /// False where the client was told the same already and must not hear it twice.
-  [[nodiscard]] bool on_break(const FileKey& key, const coherence::Break& what);
+  void on_break(const FileKey& key, const coherence::Break& what);
   void on_revoked(const FileKey& key, OpenId open);
   /// `expected`  a command on the file is under way, whose answer may bring its first open
   void on_fact(const FactMessage& fact, bool expected);
@@ -78,15 +82,17 @@ class Holder {
   [[nodiscard]] std::set<OpenId> take_detached(const FileKey& key);
 
   [[nodiscard]] const std::map<FileKey, HeldFile>& files() const noexcept { return files_; }
-  /// All that a new owner must know of one file; marks breaks that it will ask for again.
-  [[nodiscard]] std::vector<AssertMessage> assertions(const FileKey& key);
+  /// All that a new owner must know of one file.
+  [[nodiscard]] std::vector<AssertMessage> assertions(const FileKey& key) const;
   [[nodiscard]] bool holds(const FileKey& key, OpenId open) const;
   [[nodiscard]] std::size_t open_count() const noexcept;
   void clear() { files_.clear(); }
 
  private:
   HeldCache* cache_of(HeldFile& file, OpenId open, const ClientGuid& client, const LeaseKey& key);
-  static HeldCache* cache_of(HeldFile& file, const HeldOpen& open);
+  static const HeldCache* cache_of(const HeldFile& file, const HeldOpen& open);
+  HeldCache* cache_of(const FileKey& key, const coherence::AcknowledgeBreak& ack);
+  void acknowledged(const Inflight& command, const coherence::Outcome& outcome);
   void opened(const FileKey& key, const coherence::Open& command, const coherence::Opened& answer);
   void reclaimed(const FileKey& key, const coherence::Reclaimed& answer);
   void forget(std::map<FileKey, HeldFile>::iterator file, OpenId open);

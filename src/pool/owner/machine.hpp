@@ -144,7 +144,7 @@ class OwnerMachine {
   /// `tokens`  what must be confirmed by whom before `waiting` may leave
   struct Token {
     NodeId node;
-    bool copy = false;  ///< of a KeepMessage: who leaves the view is not waited for
+    MemberId keeper;  ///< of a KeepMessage, else zero: who leaves the view is not waited for
   };
   struct Barrier {
     std::map<std::uint64_t, Token> tokens;
@@ -178,6 +178,7 @@ class OwnerMachine {
   void emit_now(const FileKey& key, coherence::Outbox& effects);
   void tell_facts(const FileKey& key, NodeId except);
   void release(const FileKey& key);
+  [[nodiscard]] bool ending(NodeId node) const;
   [[nodiscard]] bool settled(const FileKey& key) const;
   [[nodiscard]] bool decides(const FileKey& key) const;
   [[nodiscard]] MemberId life_of(NodeId node) const;
@@ -202,6 +203,7 @@ class OwnerMachine {
   [[nodiscard]] std::vector<MemberId> backups_of(const FileKey& key) const;
   void give_copies(coherence::KeptFile file);
   void restore_handed(const FileKey& key);
+  void drop_unheard(const FileKey& key, coherence::KeptFile& copy) const;
   void refresh_copies(const FileKey& key);
   void wait_for_no_lost_backups();
 

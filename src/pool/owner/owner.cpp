@@ -13,6 +13,7 @@ bool OwnerMachine::askable(const coherence::Body& body) {
   return !std::holds_alternative<coherence::AssertOpen>(body) &&
          !std::holds_alternative<coherence::Tick>(body) &&
          !std::holds_alternative<coherence::Restore>(body) &&
+         !std::holds_alternative<coherence::AllAsserted>(body) &&
          !std::holds_alternative<coherence::NodeGone>(body);
 }
 
@@ -30,6 +31,12 @@ MemberId OwnerMachine::life_of(NodeId node) const {
   return member == nullptr ? MemberId{} : member->id;
 }
 
+/// Its former life still counts here. What the present one asks waits.
+bool OwnerMachine::ending(NodeId node) const {
+  return going_.contains(node) ||
+         std::ranges::any_of(ending_, [node](const Ending& it) { return it.node == node; });
+}
+
 void OwnerMachine::decide(NodeId from, CommandMessage& command) {
   if (!askable(command.body)) {
     ++counters_.messages_refused;
@@ -39,9 +46,7 @@ void OwnerMachine::decide(NodeId from, CommandMessage& command) {
     }
     return;
   }
-  const bool ending = std::any_of(ending_.begin(), ending_.end(),
-                                  [&](const Ending& it) { return it.node == from; });
-  if (!settled(command.key) || ending || going_.contains(from)) {
+  if (!settled(command.key) || ending(from)) {
     parked_.push_back({life_of(from), std::move(command)});
     return;
   }
@@ -122,31 +127,35 @@ void OwnerMachine::emit(const FileKey& key, coherence::Outbox& effects) {
 void OwnerMachine::emit_now(const FileKey& key, coherence::Outbox& effects) {
   for (const auto& it : effects.revocations) send(it.to, RevokeMessage{key, it.open, it.reason});
   for (const auto& it : effects.breaks) {
-    // Nobody acknowledges the loss of read caching, so the answer to whoever caused it waits until
-    // the holder's node has told it: neither may it get lost with this owner, nor come late.
-    // Of a lost node: until its clients are certainly served no more (end_lost).
+    // Nobody waits for the loss of read caching to be acknowledged, so whoever caused it, and all
+    // who are answered later, wait until the holder's node has been told: neither may it get lost
+    // with this owner, nor come late. Of a lost node: until its clients are certainly served no
+    // more (end_lost).
     std::uint64_t token = 0;
     const bool counts = log_.find(it.to) != nullptr || going_.contains(it.to);
-    if (!it.what.ack_required && counts) {
+    if (counts) {
       token = next_token_++;
       barriers_[key].tokens.emplace(token, Token{it.to});
     }
     send(it.to, BreakMessage{key, token, it.what});
   }
   for (auto& it : effects.restrictions) send(it.to, RestrictMessage{key, std::move(it.what)});
+  // What a node asked in a former life is not answered to the one that it has now, whose own
+  // requests may have the same numbers.
+  for (const auto& it : effects.pendings) {
+    if (!ending(it.to)) send(it.to, PendingMessage{key, it.request});
+  }
   effects.revocations.clear();
   effects.breaks.clear();
   effects.restrictions.clear();
+  effects.pendings.clear();
   const auto at = barriers_.find(key);
   if (at != barriers_.end() && !at->second.tokens.empty()) {
-    if (!effects.pendings.empty() || !effects.replies.empty()) {
-      at->second.waiting.push_back(std::move(effects));
-    }
+    if (!effects.replies.empty()) at->second.waiting.push_back(std::move(effects));
     return;
   }
-  for (const auto& it : effects.pendings) send(it.to, PendingMessage{key, it.request});
   for (auto& it : effects.replies) {
-    if (it.request == RequestId{}) continue;
+    if (it.request == RequestId{} || ending(it.to)) continue;
     send(it.to, ReplyMessage{key, it.request, std::move(it.outcome)});
   }
 }

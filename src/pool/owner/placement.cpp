@@ -80,6 +80,16 @@ bool ViewLog::continuous_at(std::size_t index, const FileKey& key) const {
   return false;  // the view in which it recovered is not known: be safe
 }
 
+bool ViewLog::stayed(NodeId node, Epoch epoch) const noexcept {
+  const Member* now = find(node);
+  if (now == nullptr || epoch < views_.front().epoch) return false;
+  return std::ranges::all_of(views_, [&](const PastView& view) {
+    return view.epoch < epoch ||
+           std::ranges::any_of(
+               view.members, [&](const Member& member) { return member.id == now->id; });
+  });
+}
+
 bool ViewLog::valid_since(const FileKey& key, Epoch epoch) const {
   if (views_.empty() || epoch > views_.back().epoch) return false;
   if (epoch == views_.back().epoch) return true;

@@ -45,6 +45,8 @@ class ViewLog {
   [[nodiscard]] bool continuous(const FileKey& key) const {
     return continuous_at(views_.size() - 1, key);
   }
+  /// True where the node has been in with one life in every view since `epoch`.
+  [[nodiscard]] bool stayed(NodeId node, Epoch epoch) const noexcept;
   /// True where what was said about the file in `epoch` still counts.
   [[nodiscard]] bool valid_since(const FileKey& key, Epoch epoch) const;
 

@@ -35,11 +35,8 @@ void OwnerMachine::receive_body(NodeId, PendingMessage& message) {
   if (inflight_.contains(message.request)) effect(message.key, DeliverPending{message.request});
 }
 
-void OwnerMachine::receive_body(NodeId from, BreakMessage& message) {
-  if (!holder_.on_break(message.key, message.what)) {
-    if (message.token != 0) send(from, ConfirmMessage{message.key, message.token});
-    return;
-  }
+void OwnerMachine::receive_body(NodeId, BreakMessage& message) {
+  holder_.on_break(message.key, message.what);
   const ConfirmId confirm =
       message.token == 0 ? ConfirmId{} : expect(message.key, false, message.token);
   effect(message.key, DeliverBreak{message.what, confirm});
@@ -65,6 +62,8 @@ void OwnerMachine::receive_body(NodeId from, ConfirmMessage& message) {
   if (barrier == barriers_.end()) return;
   const auto token = barrier->second.tokens.find(message.token);
   if (token == barrier->second.tokens.end() || token->second.node != from) return;
+  // What its former life was to be told counts until that one is fenced (end_lost).
+  if (token->second.keeper == MemberId{} && ending(from)) return;
   barrier->second.tokens.erase(token);
   release(message.key);
 }

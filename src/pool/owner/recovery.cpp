@@ -156,7 +156,7 @@ void OwnerMachine::resubmit() {
     if (command.settled || command.cancelled) {
       coherence::Outcome outcome =
           command.settled.value_or(coherence::Outcome{NtStatus::Cancelled, {}});
-      holder_.end(command, outcome);
+      holder_.end_without_owner(command, outcome);
       effect(command.key, DeliverReply{request, std::move(outcome)});
       inflight_.erase(at);
       continue;

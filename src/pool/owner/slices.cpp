@@ -129,16 +129,22 @@ void OwnerMachine::end_lost() {
     apply(self_, key, kOwnRequest, coherence::NodeGone{node});
   }
   if (keys.size() == slice_) return;
-  ending_.pop_front();
   holder_gone(node);
   std::vector<FileKey> freed;
   for (auto& [key, barrier] : barriers_) {
-    if (std::erase_if(barrier.tokens, [&](const auto& it) { return it.second.node == node; }) > 0) {
+    for (coherence::Outbox& effects : barrier.waiting) {
+      std::erase_if(effects.pendings, [node](const auto& it) { return it.to == node; });
+      std::erase_if(effects.replies, [node](const auto& it) { return it.to == node; });
+    }
+    if (std::erase_if(barrier.tokens, [&](const auto& it) {
+          return it.second.node == node && it.second.keeper == MemberId{};
+        }) > 0) {
       freed.push_back(key);
     }
   }
   std::sort(freed.begin(), freed.end());
   for (const FileKey& key : freed) release(key);
+  ending_.pop_front();
   unpark();
 }
 
@@ -161,6 +167,7 @@ void OwnerMachine::serve_moved() {
     for (const auto& [open, state] : file->opens) holders.insert(state.node);
     for (const NodeId node : holders) send(node, RestrictMessage{key, known});
     if (file->delete_pending) tell_facts(key, NodeId{});
+    apply(self_, key, RequestId{}, coherence::AllAsserted{});
   }
   if (asserted_.empty()) recovered_now();
 }
