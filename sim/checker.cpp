@@ -281,7 +281,12 @@ void Checker::io_admitted(const ClientOpen& open, const Io& io) {
   }
 }
 
-void Checker::doomed(const FileKey& key) {
+void Checker::doomed(NodeId by, const FileKey& key) {
+  // A node that serves nothing takes a Close all the same: it only gives something up. But the open
+  // may have ended long since, with the life that the others took for dead (DESIGN.md section 5),
+  // and the file be others' by now: such a node promises no deletion, as its opens count for
+  // nothing.
+  if (!world_.at(by).serves()) return;
   const auto undone = not_doomed_.find(key);
   if (undone != not_doomed_.end() && world_.now() - undone->second < kAskedTravels) return;
   Doomed doomed{world_.now(), {}};

@@ -33,8 +33,8 @@ class Checker {
   void heard_gone(const ClientOpen& open);
   void cache_gone(const CacheName& name);
   void close_answered(OpenId open, NtStatus status);
-  // The file is to be deleted: the answer has come. Somebody asks that it is not.
-  void doomed(const FileKey& key);
+  // The file is to be deleted: the answer has come, through `by`. Somebody asks that it is not.
+  void doomed(NodeId by, const FileKey& key);
   void not_doomed(const FileKey& key);
   /// `by` is about to remove the name.
   void name_removed(NodeId by, const FileKey& key);

@@ -178,7 +178,7 @@ void World::close(const OpenPtr& open, bool keeps_name) {
            checker_.close_answered(open->id(), outcome.status);
            const auto* closed = std::get_if<coherence::Closed>(&outcome.answer);
            if (!success(outcome) || closed == nullptr) return;
-           if (dooms) checker_.doomed(open->key);
+           if (dooms) checker_.doomed(open->node, open->key);
            if (closed->unlink) remove_name(open->node, open->key, open->id());
          });
 }
@@ -269,7 +269,7 @@ void World::set_delete(const OpenPtr& open, bool pending) {
   if (!pending) checker_.not_doomed(open->key);
   submit(open->client, open->node, open->key, coherence::SetDeletePending{open->id(), pending},
          [this, open, pending](const coherence::Outcome& outcome) {
-           if (success(outcome) && pending) checker_.doomed(open->key);
+           if (success(outcome) && pending) checker_.doomed(open->node, open->key);
          });
 }
 

@@ -7,6 +7,7 @@
 #include "coherence/deletion.hpp"
 #include "coherence/kept.hpp"
 #include "coherence/locks.hpp"
+#include "coherence/path_names.hpp"
 #include "coherence/share.hpp"
 
 namespace flotilla::coherence {
@@ -95,6 +96,17 @@ bool fits(const Turn& turn, const AssertOpen& asserted) {
          !conflicts(file, asserted);
 }
 
+/// A holder that only waits for the answer to its Close was not told of a rename since: all names
+/// that are asserted count, and only one of them leads to the file.
+void learn_path(FileState& file, const std::string& path) {
+  constexpr std::size_t kNamesMax = 8;
+  for (const std::string_view name : names_of(path)) {
+    const std::vector<std::string_view> known = names_of(file.path);
+    if (known.size() >= kNamesMax || std::ranges::find(known, name) != known.end()) continue;
+    file.path = file.path + '\0' + std::string(name);
+  }
+}
+
 /// Makes the open as it was, of `node` (zero: detached).
 void take_in(Turn& turn, NodeId node, const AssertOpen& asserted) {
   FileState& file = turn.file;
@@ -109,6 +121,7 @@ void take_in(Turn& turn, NodeId node, const AssertOpen& asserted) {
   state.delete_on_close = open.delete_on_close;
   state.answered = true;
   if (file.path.empty()) file.path = open.path;
+  if (node.raw() != 0) learn_path(file, open.path);
   file.opens.emplace(open.open, state);
   count_share(file.shares, open.access, open.share, 1);
   if (node.raw() != 0) file.nodes.try_emplace(node);

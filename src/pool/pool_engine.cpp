@@ -5,6 +5,7 @@
 #include <bitset>
 #include <chrono>
 #include <condition_variable>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -12,6 +13,7 @@
 
 #include "base/log.hpp"
 #include "coherence/codec.hpp"
+#include "coherence/state.hpp"
 #include "pool/local/local_opens.hpp"
 #include "pool/owner/machine.hpp"
 #include "pool/peer/mesh.hpp"
@@ -61,6 +63,9 @@ struct PoolEngine::Impl final : MembershipEvents {
   std::shared_ptr<ports::ServeLease> lease;
   LocalOpens local;
   OrphanHandler orphan;
+  std::mutex orphans_mutex;
+  std::vector<OwnerOutbox::Orphan> orphans;  ///< until this node serves: it may remove no name now
+  std::atomic<bool> orphans_left{false};
 
   mutable std::mutex mutex;  ///< guards machine and view; never held in a callback
   OwnerMachine machine;
@@ -162,17 +167,39 @@ struct PoolEngine::Impl final : MembershipEvents {
     for (std::size_t lane = 0; lane < kLaneCount; ++lane) {
       if (lanes.test(lane)) local.drain(lane);
     }
-    for (const OwnerOutbox::Orphan& it : out.orphans) {
-      if (orphan) {
-        orphan(it.key, it.open, it.path);
-      } else {
-        submit(it.key, coherence::Unlinked{it.open, false}, {});
-      }
+    if (!out.orphans.empty() || orphans_left.load(std::memory_order_acquire)) {
+      hand_over_orphans(out);
     }
     if (out.lost) {
       log::warn("pool: node {} serves nothing: no quorum, or it was taken for dead",
                 options.node.raw());
       if (callbacks.on_lost_quorum) callbacks.on_lost_quorum();
+    }
+  }
+
+  void hand_over_orphans(OwnerOutbox& out) {
+    std::vector<OwnerOutbox::Orphan> ready;
+    {
+      const std::lock_guard lock(orphans_mutex);
+      if (out.lost) orphans.clear();
+      std::ranges::move(out.orphans, std::back_inserter(orphans));
+      if (lease->valid()) ready.swap(orphans);
+      orphans_left.store(!orphans.empty(), std::memory_order_release);
+    }
+    if (!ready.empty()) {
+      // What has another owner since is that one's.
+      const std::lock_guard lock(mutex);
+      std::erase_if(ready, [&](const OwnerOutbox::Orphan& it) {
+        const coherence::FileState* file = machine.table().inspect(it.key);
+        return file == nullptr || !file->unlinking || file->unlink_open != it.open;
+      });
+    }
+    for (const OwnerOutbox::Orphan& it : ready) {
+      if (orphan) {
+        orphan(it.key, it.open, it.path);
+      } else {
+        submit(it.key, coherence::Unlinked{it.open, false}, {});
+      }
     }
   }
 
