@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Who somebody is: pipes that look names up (rpcclient, net, smbcacls), local groups, the audit, slower answers to
 guesses, pipes of Samba's own server, and Kerberos tickets with a PAC that impacket makes: rightly signed and not."""
+import datetime
 import glob
 import json
 import os
@@ -9,11 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
+import types
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import flotilla  # noqa: E402
 import pac  # noqa: E402
+import raw_smb  # noqa: E402
 import samba  # noqa: E402
 
 ADDRESS_445 = "127.0.78.%d" % (os.getpid() % 250 + 1)  # net and smbcacls know no other port
@@ -172,6 +175,41 @@ class Access(unittest.TestCase):
         self.assertIn("NT_STATUS_ACCESS_DENIED", self.server.smbclient(
             "ls", share="staff", user="stranger", password="x", options=["--client-protection=off"])[1])
 
+    def test_names_are_utf8_without_case_and_of_any_length(self):
+        for name in ("jürgen", "Łukasz", "Дмитрий", "山田", "a" * 64, "with space"):
+            subprocess.run([flotilla.BINARY, "user", "add", name, "--users-file", os.path.join(self.server.dir, "users"), "--password-file", "-",
+                            "--as-share-owner"], input=flotilla.PASSWORD + "\n", text=True, check=True)
+        for name in ("jürgen", "JÜRGEN", "łUKASZ", "ДМИТРИЙ", "山田", "A" * 64, "With Space", "TESTER"):
+            self.assertEqual(self.server.smbclient("ls", user=name)[0], 0, name)
+        self.assertEqual(self.server.smbclient("ls", options=["-W", "NO-SUCH-DOMAIN"])[0], 0, "the only domain is this server's")
+        for name in ("x" * 300, "y" * 5000, "ju\u0308rgen"):
+            self.assertIn("NT_STATUS_LOGON_FAILURE", self.server.smbclient("ls", user=name)[1])
+        self.assertNotIn("y" * 200, self.server.text_of_log(), "a name of any length in the log")
+
+    def test_no_password_and_old_ntlm_are_refused(self):
+        self.assertIn("NT_STATUS_LOGON_FAILURE", self.server.smbclient("ls", password="")[1])
+        got = subprocess.run([flotilla.BINARY, "user", "add", "open", "--users-file", os.path.join(self.server.dir, "users"), "--password-file",
+                              "-"], input="\n", text=True, check=False, capture_output=True)
+        self.assertNotEqual(got.returncode, 0, "nobody has an empty password")
+        for options in (["--option=clientNTLMv2auth=no"], ["--option=clientNTLMv2auth=no", "--option=clientlanmanauth=yes"]):
+            self.assertIn("NT_STATUS_LOGON_FAILURE", self.server.smbclient("ls", options=options)[1])
+        self.assertIn("no NTLMv2 response", self.server.text_of_log())
+        self.assertEqual(self.server.smbclient("ls")[0], 0)
+
+    def test_mechanisms_that_are_not_served_are_refused_with_a_line(self):
+        with raw_smb.Raw(self.server.port) as connection:
+            connection.negotiate()
+            # NegTokenInit with NegoEx alone: 1.3.6.1.4.1.311.2.2.30.
+            oid = bytes.fromhex("060a2b06010401823702021e")
+            listed = b"\x30" + bytes([len(oid)]) + oid
+            types = b"\xa0" + bytes([len(listed)]) + listed
+            init = b"\x30" + bytes([len(types)]) + types
+            inner = b"\xa0" + bytes([len(init)]) + init
+            spnego = bytes.fromhex("06062b0601050502") + inner
+            token = b"\x60" + bytes([len(spnego)]) + spnego
+            self.assertEqual(connection.session_setup(token).status, 0xC00000BB)
+        self.assertIn("none of the 1 mechanisms", self.server.text_of_log())
+
     def test_strangers_and_nobody_are_refused_unless_said(self):
         self.assertIn("NT_STATUS_LOGON_FAILURE", self.server.smbclient("ls", user="stranger", password="x")[1])
         status, output = run("smbclient", "//127.0.0.1/data", "-p", str(self.server.port), "-N", "-U", "%", "-c", "ls")
@@ -225,20 +263,29 @@ class Pac(unittest.TestCase):
         self.assertEqual(status, 0, output)
         return os.path.join(self.place, "alice.ccache")
 
-    def connect(self, server, share, cache):
-        """Logs on with the ticket, which smbclient does not do without a KDC. The error's text, or what a listing says."""
+    def connect(self, server, share, cache, ahead=0, realm=REALM):
+        """Logs on with the ticket, which smbclient does not do without a KDC, by a clock that is `ahead` seconds. The error's
+        text, or what a listing says."""
         from impacket.smbconnection import SMBConnection
+        if ahead:
+            class Clock(datetime.datetime):
+                @classmethod
+                def utcnow(cls):
+                    return datetime.datetime.utcnow() + datetime.timedelta(seconds=ahead)
+            sys.modules["datetime"] = types.SimpleNamespace(**dict(vars(datetime), datetime=Clock))
+            self.addCleanup(sys.modules.__setitem__, "datetime", datetime)
         os.environ["KRB5CCNAME"] = cache
         self.addCleanup(os.environ.pop, "KRB5CCNAME", None)
         connection = None
         try:
             connection = SMBConnection("fs", "127.0.0.1", sess_port=server.port)
-            connection.kerberosLogin("alice", "", REALM, useCache=True)
+            connection.kerberosLogin("alice", "", realm, useCache=True)
             connection.createFile(connection.connectTree(share), "from-alice")
             return ""
         except Exception as error:  # impacket's own, and those of its parser
             return str(error) or repr(error)
         finally:
+            sys.modules["datetime"] = datetime
             if connection is not None:
                 connection.close()
 
@@ -257,6 +304,41 @@ class Pac(unittest.TestCase):
             pac.change_group(cache, "cifs/fs", SERVICE_KEY, 1105, 1200)
             self.assertIn("STATUS_LOGON_FAILURE", self.connect(server, "others", cache))
             self.assertIn("PAC whose signature is not the keytab's key's", server.text_of_log())
+
+    def test_a_clients_clock_that_is_wrong_is_said_to_it_and_in_the_log(self):
+        with self.serve() as server:
+            cache = self.ticket()
+            for ahead in (3600, -3600):
+                self.assertRegex(self.connect(server, "engineers", cache, ahead), r"(?i)c0000133|TIME_DIFFERENCE")
+            self.assertIn("Clock skew too great", server.text_of_log())
+            self.assertEqual(self.connect(server, "engineers", cache, 60), "", "a minute is nothing")
+
+    def test_a_keytab_of_many_names_and_versions_serves_and_a_new_key_counts_at_once(self):
+        """As `net ads join` and changed machine passwords leave it."""
+        keytab = os.path.join(self.place, "keytab")
+        pac.write_keytab(keytab, bytes(32), "host/fs", REALM, 1)
+        for name, version in (("cifs/fs", 1), ("cifs/other", 2), ("FS$", 2)):
+            pac.write_keytab(keytab, bytes([version]) * 32, name, REALM, version, append=True)
+        pac.write_keytab(keytab, SERVICE_KEY, "cifs/fs", REALM, 2, append=True)
+        pac.write_keytab(keytab, bytes([7]) * 32, "cifs/fs", REALM, 3, append=True)
+        with self.serve() as server:
+            self.assertEqual(self.connect(server, "engineers", self.ticket()), "", server.text_of_log())
+            fresh = bytes([9]) * 32
+            self.assertIn("STATUS_LOGON_FAILURE", self.connect(server, "engineers", self.ticket(key=fresh)))
+            pac.write_keytab(keytab + ".new", fresh, "cifs/fs", REALM, 2)
+            os.rename(keytab + ".new", keytab)
+            os.remove(os.path.join(self.place, "engineers/from-alice"))
+            self.assertEqual(self.connect(server, "engineers", self.ticket(key=fresh)), "", server.text_of_log())
+
+    def test_a_ticket_of_another_realm_is_nobodys(self):
+        with self.serve() as server:
+            foreign = "OTHER.TEST"
+            status, output = run("/usr/bin/python3", TICKETER, "-aesKey", SERVICE_KEY.hex(), "-domain-sid", "S-1-5-21-9-9-9", "-domain",
+                                 foreign, "-spn", "cifs/fs", "-user-id", "1104", "alice", cwd=self.place)
+            self.assertEqual(status, 0, output)
+            got = self.connect(server, "engineers", os.path.join(self.place, "alice.ccache"), realm=foreign)
+            self.assertIn("STATUS_LOGON_FAILURE", got)
+            self.assertRegex(server.text_of_log(), r"logon refused: Kerberos.*(OTHER\.TEST|cifs/fs)")
 
     def test_a_keytab_without_the_right_key_is_said_in_the_log(self):
         with self.serve() as server:

@@ -4,15 +4,15 @@ import struct
 AES256 = 18
 
 
-def write_keytab(path, key, principal, realm, version=2):
-    """MIT's format 0x0502, one AES-256 key."""
+def write_keytab(path, key, principal, realm, version=2, append=False):
+    """MIT's format 0x0502, one AES-256 key, behind those that are there."""
     def text(value):
         return struct.pack(">H", len(value)) + value.encode()
     parts = principal.split("/")
     entry = struct.pack(">H", len(parts)) + text(realm) + b"".join(text(part) for part in parts)
     entry += struct.pack(">IIBHH", 1, 0, version & 0xFF, AES256, len(key)) + key + struct.pack(">I", version)
-    with open(path, "wb") as f:
-        f.write(b"\x05\x02" + struct.pack(">i", len(entry)) + entry)
+    with open(path, "ab" if append else "wb") as f:
+        f.write((b"" if append else b"\x05\x02") + struct.pack(">i", len(entry)) + entry)
 
 
 def read_keytab(path):

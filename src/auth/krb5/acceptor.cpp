@@ -86,6 +86,11 @@ constexpr std::array<std::uint8_t, 6> kPacInside{0xA0, 0x04, 0x02, 0x02, 0x00, 0
 constexpr char kLogonInfo[] = "urn:mspac:logon-info";
 constexpr char kWholePac[] = "urn:mspac:";
 
+/// RFC 4120 7.5.9 KRB_AP_ERR_SKEW, as MIT's library counts it from ERROR_TABLE_BASE_krb5. The
+/// status is [MS-ERREF] 2.3.1 STATUS_TIME_DIFFERENCE_AT_DC: whoever sees it looks at the clock.
+constexpr OM_uint32 kClockSkew = static_cast<OM_uint32>(-1765328384 + 37);
+constexpr auto kTimeDifferenceAtDc = static_cast<NtStatus>(0xC0000133);
+
 class Acceptor final : public Mechanism {
  public:
   Acceptor(gss_cred_id_t keys, const Keys::MakeToken& make_token)
@@ -116,6 +121,7 @@ class Acceptor final : public Mechanism {
       // Where the ticket is for a key that the keytab has not, MIT's text names both.
       attempt_.reason = "Kerberos: " + describe(major, minor);
       log::warn("logon refused: {}", attempt_.reason);
+      if (minor == kClockSkew) return fail(kTimeDifferenceAtDc);
       return fail(GSS_ROUTINE_ERROR(major) == GSS_S_DEFECTIVE_TOKEN ? NtStatus::InvalidParameter
                                                                     : NtStatus::LogonFailure);
     }
