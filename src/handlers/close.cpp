@@ -152,7 +152,7 @@ runtime::Task<NtStatus> finish_close(Server& server, runtime::Executor& executor
   auto call = [&server, backend, who, paths, key, directory]() -> Result<std::string> {
     Status done = fail(NtStatus::ObjectNameNotFound);
     for (const std::string_view name : coherence::names_of(paths)) {
-      const std::string path{name};
+      std::string path{name};
       done = remove_name(server, *backend, who, path, key, directory);
       if (done) return path;
       if (done.error() == NtStatus::DeviceNotReady) break;

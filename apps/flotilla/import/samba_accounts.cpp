@@ -1,5 +1,7 @@
 #include "flotilla/import/samba_accounts.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
@@ -118,9 +120,10 @@ SambaAccounts samba_accounts(std::string_view smbpasswd, std::string_view verbos
     if (sid && sid->is_in(domain)) {
       out.groups.push_back({.name = name, .unix_group = unix_group, .rid = sid->rid()});
     } else {
-      out.remarks.push_back("group " + name + " (" + unix_group +
-                            ") is left out: it is not of the domain; who is in Administrators is "
-                            "said by `flotilla group add Administrators`");
+      out.remarks.push_back(fmt::format(
+          "group {} ({}) is left out: it is not of the domain; who is in Administrators "
+          "is said by `flotilla group add Administrators`",
+          name, unix_group));
     }
   }
   return out;

@@ -18,8 +18,6 @@
 #include "flotilla/import/smb_conf.hpp"
 #include "ports/id_map.hpp"
 
-extern char** environ;
-
 namespace flotilla::app {
 namespace {
 
@@ -35,6 +33,7 @@ std::expected<std::string, std::string> output_of(const std::vector<std::string>
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   pid_t pid = 0;
