@@ -9,6 +9,7 @@
 
 #include "vfs/errno_table.hpp"
 #include "vfs/names.hpp"
+#include "vfs/posix/netatalk.hpp"
 #include "vfs/posix/share.hpp"
 #include "vfs/samba_xattr.hpp"
 
@@ -69,6 +70,18 @@ Result<Bytes> get_value(int fd, const std::string& xattr) {
   }
   value.resize(size > 0 ? static_cast<std::size_t>(size) - 1 : 0);
   return value;
+}
+
+/// The stream that takes the place of what Samba keeps for Macs by default; nothing where there is
+/// none, or it cannot be made. The xattr stays for Samba until the stream is removed.
+std::optional<ports::StreamFacts> adopt_netatalk(int fd) {
+  Bytes metadata(4096);
+  const ssize_t size =
+      ::getxattr(ProcPath(fd).c_str(), kNetatalkXattr, metadata.data(), metadata.size());
+  if (size <= 0) return std::nullopt;
+  const auto info = afp_info_of(ByteView(metadata).first(static_cast<std::size_t>(size)));
+  if (!info || !put_value(fd, xattr_of(kAfpInfoStream), *info, XATTR_CREATE)) return std::nullopt;
+  return ports::StreamFacts{kAfpInfoStream, info->size(), allocation_of(info->size())};
 }
 
 class PosixStream final : public ports::BackendFile {
@@ -292,15 +305,23 @@ Result<std::vector<ports::StreamFacts>> list_streams(int fd) {
     return fail_errno(During::Ea);
   }
   std::string_view rest(names.data(), static_cast<std::size_t>(size));
+  bool netatalk = false;
   while (!rest.empty()) {
     const std::string xattr(rest.substr(0, rest.find('\0')));
     rest.remove_prefix(xattr.size() + 1);
+    netatalk = netatalk || xattr == kNetatalkXattr;
     const auto name = stream_of(xattr);
     if (!name) continue;
     const ssize_t value = ::getxattr(path.c_str(), xattr.c_str(), nullptr, 0);
     if (value < 0) continue;
     const auto bytes = static_cast<std::uint64_t>(value > 0 ? value - 1 : 0);
     out.push_back({std::string(*name), bytes, allocation_of(bytes)});
+  }
+  const auto is_afp_info = [](const ports::StreamFacts& each) {
+    return equal_without_case(each.name, kAfpInfoStream);
+  };
+  if (netatalk && std::ranges::none_of(out, is_afp_info)) {
+    if (auto adopted = adopt_netatalk(fd)) out.push_back(std::move(*adopted));
   }
   return out;
 }
@@ -347,6 +368,9 @@ Status remove_posix_stream(const Share& share, const ports::Credentials& who, in
   if (stored->empty()) return fail(NtStatus::ObjectNameNotFound);
   const ActAsUser user(share, who);
   if (!user.ok()) return fail(NtStatus::AccessDenied);
+  if (equal_without_case(*stored, kAfpInfoStream)) {
+    (void)::removexattr(ProcPath(fd).c_str(), kNetatalkXattr);
+  }
   if (::removexattr(ProcPath(fd).c_str(), xattr_of(*stored).c_str()) != 0) {
     return fail_errno(During::Change);
   }
