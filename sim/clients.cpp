@@ -211,10 +211,13 @@ void World::lock(const OpenPtr& open, const LockRange& range, bool wait) {
 }
 
 void World::unlock(const OpenPtr& open, LockRange range) {
-  // As the table does: the first granted of those with this range.
-  const auto held = std::find_if(open->locks.begin(), open->locks.end(), [&](const auto& it) {
-    return it.offset == range.offset && it.length_bytes == range.length_bytes;
-  });
+  // As the table does: of those with this range an exclusive one first.
+  const auto with = [&](bool exclusive) {
+    return std::find(open->locks.begin(), open->locks.end(),
+                     LockRange{range.offset, range.length_bytes, exclusive});
+  };
+  auto held = with(true);
+  if (held == open->locks.end()) held = with(false);
   if (held != open->locks.end()) open->locks.erase(held);
   submit(open->client, open->node, open->key, coherence::Lock{open->id(), {range}, true, true}, {});
 }
