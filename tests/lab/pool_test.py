@@ -241,6 +241,31 @@ class Pool(unittest.TestCase):
             result = clients.result()
         self.assertEqual(result["content"], "new owner")
 
+    def test_a_node_that_makes_other_sids_ends_and_the_others_go_on(self):
+        place = "/var/tmp/flotilla-lab/node3/"
+        with open(place + "flotilla.toml", encoding="utf-8") as f:
+            before = f.read()
+        lab("kill", 3)
+        wait_members([1, 2], [1, 2])
+        try:
+            with open(place + "flotilla.toml", "w", encoding="utf-8") as f:
+                f.write(before.replace("[server]\n", '[server]\ndomain_sid = "S-1-5-21-1-2-3"\n', 1))
+            with open(place + "flotilla.log", encoding="utf-8", errors="replace") as log:
+                log.seek(0, os.SEEK_END)
+                # It would wait for the node to join, which it must not.
+                starting = subprocess.Popen([LAB, "start", "3"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                end, said = time.monotonic() + 20, ""
+                while "ending" not in said and time.monotonic() < end:
+                    time.sleep(0.1)
+                    said += log.read()
+                starting.terminate()
+                starting.wait()
+            self.assertRegex(said, r"node [12] .* makes SIDs of S-1-5-21-[-0-9]+, this node of S-1-5-21-1-2-3: one user would be two")
+            wait_members([1, 2], [1, 2])
+        finally:
+            with open(place + "flotilla.toml", "w", encoding="utf-8") as f:
+                f.write(before)
+
     def test_without_quorum_nothing_is_served(self):
         lab("kill", 1)
         wait_members([2, 3], [2, 3])
