@@ -550,7 +550,7 @@ class Importer {
   std::string map_to_guest_ = "never";
   std::string guest_account_ = "nobody";
   std::vector<Place> guest_lines_;
-  static constexpr std::size_t kCopiesMax = 1000;
+  static constexpr std::size_t kCopiesMax = 100;
   std::size_t copies_ = 0;
   std::vector<unsigned> ports_;
   std::vector<std::string> addresses_;
