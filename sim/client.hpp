@@ -63,6 +63,7 @@ class ClientOpen final : public ports::OpenEvents, public std::enable_shared_fro
   coherence::CacheKind kind = coherence::CacheKind::None;
   std::vector<coherence::LockRange> locks;
   std::shared_ptr<ports::IoGate> gate;
+  bool of_breaking_lease = false;  ///< its client knew that when it asked
   bool granted = false;
   bool gone = false;  ///< closed, or heard to be gone
   MonoTime since;     ///< granted, or its last change acknowledged

@@ -77,6 +77,8 @@ OpenPtr World::open(Client& client, std::size_t name, coherence::Open how) {
   how.session = client.session;
   how.path = disk_.path_of(name);
   open->command = how;
+  const auto lease = caches_.find({open->key, client.guid, how.cache.key, OpenId{}});
+  open->of_breaking_lease = lease != caches_.end() && lease->second.breaking_to.has_value();
   report_.count("opens asked");
   const RequestPtr request = note(&client, client.node, open->key, how);
   request->id =
@@ -138,7 +140,7 @@ void World::take_cache(const ClientOpen& open, const coherence::Opened& answer, 
     if (answer.break_in_progress && since) belief.rights = belief.rights & kept->second.second;
     const auto heard = heard_.find(name);
     if (answer.break_in_progress && !since && heard != heard_.end() &&
-        asked < heard->second.first) {
+        (asked < heard->second.first || open.of_breaking_lease)) {
       mind_break(opens_.at(open.id()), belief, heard->second.second);
     }
   } else if (answer.break_in_progress || belief.breaking_to || belief.acks > 0) {

@@ -327,8 +327,8 @@ struct BreakAcknowledged {
 };
 
 /// `what`         holder is the one who asked; its Durability has the passport
-/// `owed`         where `owes_break`: a break that the client has not been told of. Whoever asked
-///                delivers it after its own answer; it must be acknowledged like any other.
+/// `owed`         a break that is under way. Where `owes_break` its client has not been told: who
+///                asked does it after its own answer. It must be acknowledged like any other.
 struct Reclaimed {
   KeptOpen what;
   bool delete_pending = false;

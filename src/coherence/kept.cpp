@@ -232,9 +232,9 @@ Outcome reclaimed_now(Turn& turn, NodeId holder, OpenId open) {
   const auto cache = state.cached ? file.caches.find(state.cache) : file.caches.end();
   if (cache != file.caches.end()) {
     answer.what.open.cache.rights = cache->second.rights;
+    if (cache->second.breaking) answer.owed = {cache->second.rights, cache->second.offered};
     if (cache->second.breaking && cache->second.untold) {
       answer.owes_break = true;
-      answer.owed = {cache->second.rights, cache->second.offered};
       cache->second.untold = false;
       cache->second.deadline = turn.now + turn.limits.break_timeout;
     }

@@ -157,8 +157,8 @@ void Holder::reclaimed(const FileKey& key, const coherence::Reclaimed& answer) {
   }
   cache->rights = what.open.cache.rights;
   cache->epoch = what.lease_epoch;
-  if (!answer.owes_break) return;
-  // The break that goes to the client with the answer.
+  if (answer.owed.from == answer.owed.to) return;
+  // The break that goes to the client with the answer, or of which it was told elsewhere.
   cache->rights = answer.owed.from;
   cache->breaking_to = answer.owed.to;
 }
