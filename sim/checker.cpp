@@ -227,8 +227,7 @@ void Checker::check_cache(const CacheName& name, const CacheBelief& belief) {
   if ((belief.rights & kCacheRead) == 0) return;
   for (const Io& io : world_.ios()) {
     if (io.key != name.key || !io.range.exclusive) continue;
-    const auto writer = world_.opens().find(io.open);
-    if (writer != world_.opens().end() && writer->second->cache_name() == name) continue;
+    if (io.by->is_of(name)) continue;
     suspect({OpenId{},
              name,
              {},
@@ -242,12 +241,7 @@ void Checker::check_write_caching(const CacheName& name, const CacheBelief& beli
   if ((belief.rights & kCacheWrite) == 0 || !counts(name)) return;
   for (const auto& [id, open] : world_.opens()) {
     if (open->key != name.key || (open->command.access & coherence::kSharedAccess) == 0) continue;
-    const bool own = open->kind == coherence::CacheKind::None
-                         ? open->command.cache.kind == coherence::CacheKind::Lease &&
-                               open->client->guid == name.client &&
-                               open->command.cache.key == name.lease
-                         : open->cache_name() == name;
-    if (own || !counts(*open)) continue;
+    if (open->is_of(name) || !counts(*open)) continue;
     world_.wrong(Rule::CachingRights,
                  fmt::format("{} caches writes while open {} on n{} reaches the data", show(name),
                              show(id), open->node.raw()));
@@ -271,7 +265,7 @@ void Checker::io_admitted(const ClientOpen& open, const Io& io) {
   if (!io.range.exclusive) return;
   for (const auto& [name, belief] : world_.caches()) {
     if (name.key != open.key || (belief.rights & kCacheRead) == 0) continue;
-    if (name == open.cache_name() || !counts(name)) continue;
+    if (open.is_of(name) || !counts(name)) continue;
     suspect({OpenId{},
              name,
              {},

@@ -72,11 +72,20 @@ class ClientOpen final : public ports::OpenEvents, public std::enable_shared_fro
   coherence::CacheRights rights_when_lost = 0;
   bool breaking_when_lost = false;
   int tries = 0;
+  bool returning = false;               ///< asked for with a reclaim that was not answered
+  std::vector<coherence::Break> early;  ///< heard meanwhile: told after the answer (OpenLink)
   SessionId asked_in;  ///< its client has asked for it, and was not answered, in this session
 
   [[nodiscard]] OpenId id() const { return command.open; }
   [[nodiscard]] bool writes() const { return (command.access & coherence::kChangesData) != 0; }
   [[nodiscard]] bool reads() const { return (command.access & coherence::kReadData) != 0; }
+  /// Whether `name` is the lease or oplock of this very open, also where it was refused: what the
+  /// open does takes nothing from it.
+  [[nodiscard]] bool is_of(const CacheName& name) const {
+    if (kind != coherence::CacheKind::None) return cache_name() == name;
+    return command.cache.kind == coherence::CacheKind::Lease &&
+           name == CacheName{key, client->guid, command.cache.key, OpenId{}};
+  }
   [[nodiscard]] CacheName cache_name() const {
     if (kind == coherence::CacheKind::Lease) {
       return {key, client->guid, command.cache.key, OpenId{}};

@@ -251,7 +251,7 @@ void World::carry_out(const OpenPtr& open, std::uint64_t offset, bool write, int
                   });
   }
   report_.count(write ? "writes" : "reads");
-  const Io io{open->key, open->id(), {offset, kIoBytes, write}, ++next_serial_, open->node};
+  const Io io{open->key, open->id(), {offset, kIoBytes, write}, ++next_serial_, open->node, open};
   if (tracing()) {
     say(fmt::format("n{}  {} {}s {} at {}", open->node.raw(), open->client->name(),
                     write ? "write" : "read", show(open->key), offset));
@@ -343,6 +343,10 @@ void World::hear_break(ClientOpen& open, const coherence::Break& what) {
   report_.mix(what.open.raw() * 8 + what.to);
   if (tracing()) {
     say(fmt::format("n{}  {} hears: {}", open.node.raw(), open.client->name(), show(what)));
+  }
+  if (open.returning) {
+    open.early.push_back(what);
+    return;
   }
   // A lease is told through any of its opens, also through one that is being closed.
   if (what.ack_required) heard_[open.cache_name()] = {now(), what.to};

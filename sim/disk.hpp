@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -59,6 +60,8 @@ class Disk {
   std::vector<Name> names_;
 };
 
+struct ClientOpen;  // sim/client.hpp
+
 /// One I/O that the gate has admitted and the kernel has not finished.
 struct Io {
   FileKey key;
@@ -66,6 +69,7 @@ struct Io {
   coherence::LockRange range;  ///< exclusive: a write
   std::uint64_t serial = 0;
   NodeId node;
+  std::shared_ptr<const ClientOpen> by;  ///< maybe closed meanwhile
 };
 
 }  // namespace flotilla::sim

@@ -118,6 +118,7 @@ void World::reclaim_found(Client& client, const OpenPtr& lost, const FileKey& ke
   open->key = lost->key;
   open->command = lost->command;
   open->command.session = client.session;
+  open->returning = true;
   const coherence::Reclaim command{lost->id(), client.guid, client.session, lost->command.session};
   const RequestPtr request = note(&client, client.node, key, command);
   request->id = at(client.node)
@@ -145,6 +146,7 @@ void World::reclaimed(const OpenPtr& open, const OpenPtr& lost, const coherence:
                  fmt::format("open {} is taken away before it is reclaimed", show(lost->id())));
   }
   open->granted = true;
+  open->returning = false;
   open->kind = answer.what.open.cache.kind;
   open->gate = std::move(result.gate);
   open->locks = lost->locks;  // a lock whose answer was lost is no promise
@@ -164,6 +166,7 @@ void World::reclaimed(const OpenPtr& open, const OpenPtr& lost, const coherence:
     checker_.cache_grown(open->cache_name());
   }
   checker_.reclaimed(*open);
+  for (const coherence::Break& what : std::exchange(open->early, {})) hear_break(*open, what);
   if (!wanted) later(open->node, 0us, [this, open] { close(open); });
   if (!answer.owes_break) return;
   coherence::Break owed;
