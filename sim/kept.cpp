@@ -1,6 +1,7 @@
 // Opens that outlive their client's connection: how they get lost, and how clients come back.
 #include <algorithm>
 
+#include "pool/owner/message.hpp"
 #include "sim/show.hpp"
 #include "sim/world.hpp"
 
@@ -188,7 +189,25 @@ void World::count_loss(NodeId node) {
   if (lost_.size() > options_.tolerate) excused_before_ = now();
 }
 
+/// DESIGN.md section 5: a holder that did not answer a break in time loses its open, a persistent
+/// one too. The client is without it for ever then, also where the node could not be asked.
+void World::note_fenced(ByteView bytes) {
+  constexpr std::size_t kRevokeBytesMax = 128;  // the others need not be looked at
+  if (bytes.size() > kRevokeBytesMax) return;
+  const auto message = pool::decode_peer_message(bytes);
+  if (!message) return;
+  const auto* const revoke = std::get_if<pool::RevokeMessage>(&message->body);
+  if (revoke == nullptr || revoke->reason != coherence::RevokeReason::BreakTimedOut) return;
+  fenced_.insert(revoke->open);
+}
+
 bool World::promised(const ClientOpen& open) const {
+  // The others see that a node is gone after up to a second. A break of what the open cached may
+  // have been overdue before that, and nobody was left to tell of it.
+  constexpr auto kSeenGone = 1000ms;
+  const bool caches = (open.rights_when_lost & ~coherence::kCacheRead) != 0;
+  if (caches && options_.break_timeout < kSeenGone) return false;
+  if (fenced_.contains(open.id())) return false;
   return open.command.durability.kind == DurableKind::Persistent && open.since > excused_before_ &&
          now() - open.lost_at + 1s < open.command.durability.timeout;
 }

@@ -49,13 +49,14 @@ class Network::Links final : public pool::PeerLinks {
 };
 
 Network::Network(Schedule& schedule, Random& random, Report& report, const Nodes& nodes,
-                 Delays delays, Tap tap)
+                 Delays delays, Tap tap, Tap sends)
     : schedule_(schedule),
       random_(random),
       report_(report),
       nodes_(nodes),
       delays_(delays),
-      tap_(std::move(tap)) {}
+      tap_(std::move(tap)),
+      sends_(std::move(sends)) {}
 
 std::unique_ptr<pool::PeerLinks> Network::attach(NodeId node) {
   return std::make_unique<Links>(*this, node);
@@ -63,6 +64,7 @@ std::unique_ptr<pool::PeerLinks> Network::attach(NodeId node) {
 
 void Network::send(MemberId from, MemberId to, PeerTraffic traffic, Bytes body) {
   using std::chrono::microseconds;
+  sends_(from.node, to.node, traffic, body);
   const bool slow = random_.one_in(delays_.slow_one_in);
   const microseconds delay = random_.between(microseconds{10}, slow ? delays_.slow : delays_.usual);
   const Pair pair{from.node, to.node};

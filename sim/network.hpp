@@ -29,7 +29,7 @@ class Network {
   using Tap = std::function<void(NodeId from, NodeId to, pool::PeerTraffic, ByteView)>;
 
   Network(Schedule& schedule, Random& random, Report& report, const Nodes& nodes, Delays delays,
-          Tap tap);
+          Tap tap, Tap sends);
 
   [[nodiscard]] std::unique_ptr<pool::PeerLinks> attach(NodeId node);
   /// Something that messages may have waited for has changed.
@@ -59,6 +59,7 @@ class Network {
   const Nodes& nodes_;
   const Delays delays_;
   const Tap tap_;
+  const Tap sends_;
   std::map<NodeId, Links*> ends_;
   std::map<Pair, std::deque<Item>> queues_;
   std::map<Pair, MonoTime> last_arrival_;

@@ -12,11 +12,15 @@ using namespace std::chrono_literals;
 World::World(WorldOptions options)
     : options_(std::move(options)),
       random_(options_.seed),
-      network_(schedule_, random_, report_, nodes_, options_.delays,
-               [this](NodeId from, NodeId to, pool::PeerTraffic traffic, ByteView bytes) {
-                 if (!tracing() || traffic != pool::PeerTraffic::Machine) return;
-                 say(fmt::format("n{} > n{}  {}", from.raw(), to.raw(), show_message(bytes)));
-               }),
+      network_(
+          schedule_, random_, report_, nodes_, options_.delays,
+          [this](NodeId from, NodeId to, pool::PeerTraffic traffic, ByteView bytes) {
+            if (!tracing() || traffic != pool::PeerTraffic::Machine) return;
+            say(fmt::format("n{} > n{}  {}", from.raw(), to.raw(), show_message(bytes)));
+          },
+          [this](NodeId, NodeId, pool::PeerTraffic traffic, ByteView bytes) {
+            if (traffic == pool::PeerTraffic::Machine) note_fenced(bytes);
+          }),
       group_(schedule_, random_, report_, nodes_),
       disk_(options_.names),
       checker_(*this) {

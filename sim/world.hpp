@@ -103,6 +103,7 @@ class World {
   [[nodiscard]] const std::map<OpenId, OpenPtr>& away() const { return away_; }
   /// Whether one of those must be there still: no more nodes were lost than the pool tolerates.
   [[nodiscard]] bool promised(const ClientOpen& open) const;
+  void note_fenced(ByteView message);
   void look_at_settling();
   [[nodiscard]] const std::map<CacheName, CacheBelief>& caches() const { return caches_; }
   [[nodiscard]] const std::map<std::uint64_t, RequestPtr>& requests() const { return requests_; }
@@ -169,6 +170,7 @@ class World {
   std::uint64_t next_serial_ = 1;
   std::optional<MonoTime> settled_since_;  ///< every node serves, and has what it should
   std::set<NodeId> lost_;                  ///< since they had that last
+  std::set<OpenId> fenced_;                ///< whose break was not answered in time
   MonoTime excused_before_;                ///< more was lost at once than the pool tolerates
 };
 
