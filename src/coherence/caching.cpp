@@ -125,11 +125,12 @@ void lapse(Turn& turn, const CacheId& id) {
   cache.breaking = cache.untold = false;
   cache.offered = cache.required = 0;
   turn.cachers_changed = turn.look_again = true;
-  if (cache.rights == left) return;
-  // More has gone since the client was told what it may keep.
-  ++cache.epoch;
-  send_break(turn, id, cache, left, false);
-  cache.rights = left;
+  if (cache.rights != left) {
+    // More has gone since the client was told what it may keep.
+    ++cache.epoch;
+    send_break(turn, id, cache, left, false);
+  }
+  set_rights(turn, id, cache, left);
 }
 
 bool break_handles(Turn& turn, const CacheId& own) {
