@@ -65,7 +65,10 @@ void take_in_cache(Turn& turn, const AssertOpen& asserted) {
     cache.rights = static_cast<CacheRights>(before & held);
     cache.offered = reduced(cache.kind, cache.rights, static_cast<CacheRights>(left & told));
     cache.breaking = cache.offered != cache.rights;
-    if (!cache.breaking) cache.offered = 0;
+    if (!cache.breaking) {
+      cache.offered = 0;
+      cache.untold = false;
+    }
     cache.required = cache.offered;
     cache.deadline = turn.now + turn.limits.break_timeout;
     cache.doubtful = cache.doubtful || (asserted.breaking && (held & kCacheWrite) == 0);
