@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "coherence/state.hpp"
+#include "pool/owner/machine.hpp"
 #include "pool/testing/fake_pool.hpp"
 
 namespace flotilla::pool::testing {
@@ -261,6 +262,44 @@ TEST_F(Copying, WhatNobodyComesBackForGoesWithItsTime) {
   pool_.advance(2s);
   EXPECT_TRUE(find(1, held->command).empty());
   EXPECT_EQ(copies(), 0U);
+}
+
+/// A view of nodes 1 to 3 in which node 1 goes on since epoch 5 and node 2 lives `life_of_2`.
+View view_of_three(std::uint64_t epoch, std::uint64_t life_of_2) {
+  View view;
+  view.epoch = Epoch{epoch};
+  view.quorate = true;
+  for (const std::uint32_t node : {1U, 2U, 3U}) {
+    Member& member = view.members.emplace_back();
+    member.id = {NodeId{node}, node == 2 ? life_of_2 : node};
+    member.recovered_epoch = Epoch{5};
+  }
+  for (std::uint64_t past = 5; past < epoch; ++past) {
+    view.history.push_back({Epoch{past}, view.members});
+  }
+  return view;
+}
+
+TEST(Keepers, ACopyForAFormerLifeThatCameAheadOfItsViewIsNotTheNextOnes) {
+  FileKey key{7, 1, 1};
+  while (owner_among(view_of_three(5, 20).members, key).id.node != NodeId{1}) ++key.inode;
+  const auto keep_of_epoch = [&](std::uint64_t epoch) {
+    coherence::KeptFile file;
+    file.key = key;
+    file.opens.resize(1);
+    file.opens.front().open.open = OpenId{(std::uint64_t{1} << 48U) | 1U};
+    return FromPeer{{NodeId{1}, 1}, {Epoch{epoch}, KeepMessage{9, std::move(file)}}};
+  };
+  OwnerMachine machine(NodeId{2}, {}, Timing{});
+  OwnerOutbox out;
+  machine.step(ViewChange{view_of_three(5, 20)}, MonoTime{1}, out);
+  machine.step(keep_of_epoch(6), MonoTime{2}, out);  // this node never hears of that view
+  machine.step(Lost{}, MonoTime{3}, out);
+  machine.step(keep_of_epoch(8), MonoTime{4}, out);  // of one that the next life is in
+  machine.step(ViewChange{view_of_three(7, 21)}, MonoTime{5}, out);
+  EXPECT_TRUE(machine.copies().files().empty());
+  machine.step(ViewChange{view_of_three(8, 21)}, MonoTime{6}, out);
+  EXPECT_EQ(machine.copies().files().size(), 1U);
 }
 
 class CopyingOfFive : public Copying {

@@ -64,6 +64,10 @@ void OwnerMachine::on(ViewChange& input) {
   }
   if (serving() && me->id.incarnation != incarnation_) lose();
   if (serving() && view.epoch <= log_.epoch()) return;
+  // What came ahead of views that this life was not in yet was for the former one.
+  if (!serving()) {
+    std::erase_if(future_, [&](const FromPeer& it) { return it.message.epoch < view.epoch; });
+  }
   ++counters_.views;
   const std::vector<Member> before = serving() ? log_.members() : std::vector<Member>{};
   incarnation_ = me->id.incarnation;
