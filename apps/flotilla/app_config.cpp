@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/bytes.hpp"
 #include "crypto/hash.hpp"
 #include "flotilla/toml_reader.hpp"
@@ -451,9 +451,7 @@ std::expected<void, Message> check(const AppConfig& config) {
   std::vector<std::string> seen;
   bool homes = false;
   for (const ports::ShareConfig& share : config.server.shares) {
-    std::string folded = share.name;
-    std::transform(folded.begin(), folded.end(), folded.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string folded = ascii::lower(share.name);
     if (share.name.size() > 80 ||
         share.name.find_first_of("\"/\\[]:|<>+=;,*?") != std::string::npos) {
       return std::unexpected(

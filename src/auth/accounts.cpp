@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "auth/text.hpp"
+#include "base/ascii.hpp"
 
 namespace flotilla::auth {
 
@@ -100,9 +101,7 @@ std::optional<std::pair<std::string, std::uint32_t>> find_unix_group(std::string
       return ::getgrnam_r(text.c_str(), into, room.data(), room.size(), found);
     });
     if (entry) return std::pair{std::string(entry->gr_name), std::uint32_t{entry->gr_gid}};
-    for (char& c : text) {
-      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 0x20);
-    }
+    text = ascii::lower(text);
   }
   return std::nullopt;
 }

@@ -10,6 +10,7 @@
 #include "auth/text.hpp"
 #include "auth/tokens.hpp"
 #include "auth/user_store.hpp"
+#include "base/ascii.hpp"
 #include "base/log.hpp"
 
 namespace flotilla::auth {
@@ -18,13 +19,6 @@ namespace {
 
 std::u16string utf16_or_empty(std::string_view text) {
   return wire::utf16_of(text).value_or(std::u16string{});
-}
-
-std::string lower_ascii(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 0x20);
-  }
-  return text;
 }
 
 class LocalIdentity final : public ports::Identity {
@@ -45,8 +39,8 @@ class LocalIdentity final : public ports::Identity {
     }
     around_.server_name = utf16_or_empty(config.server_name);
     around_.dns_domain = utf16_or_empty(config.dns_domain);
-    around_.dns_name =
-        utf16_or_empty(config.dns_name.empty() ? lower_ascii(config.server_name) : config.dns_name);
+    around_.dns_name = utf16_or_empty(config.dns_name.empty() ? ascii::lower(config.server_name)
+                                                              : config.dns_name);
     around_.now = [&clock] { return clock.wall(); };
     around_.random = [&entropy](MutableBytes out) { entropy.fill(out); };
     around_.find_user = [this](std::string_view name) { return users_.find(name); };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "auth/text.hpp"
+#include "base/ascii.hpp"
 
 namespace flotilla::auth {
 
@@ -54,10 +55,7 @@ std::optional<UnixAccount> find_unix_account(std::string_view name) {
   const std::string exact(name);
   if (exact.empty() || exact.find('\0') != exact.npos) return std::nullopt;
   if (auto account = look_up(exact)) return account;
-  std::string lower = exact;
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 0x20);
-  }
+  const std::string lower = ascii::lower(exact);
   if (lower == exact) return std::nullopt;
   return look_up(lower);
 }

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
+
 namespace flotilla::handlers {
 
 std::string LogonDelays::key_of(std::string_view user, std::string_view address) {
   constexpr std::size_t kUserBytesMax = 256;
-  std::string key(user.substr(0, kUserBytesMax));
-  for (char& c : key) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 0x20);
-  }
+  std::string key = ascii::lower(user.substr(0, kUserBytesMax));
   key += '\n';
   key += address;
   return key;

@@ -1,8 +1,8 @@
 #include "handlers/named_share.hpp"
 
-#include <algorithm>
 #include <ctime>
 
+#include "base/ascii.hpp"
 #include "base/log.hpp"
 #include "handlers/audit_trail.hpp"
 #include "handlers/channel.hpp"
@@ -13,23 +13,14 @@
 namespace flotilla::handlers {
 namespace {
 
-bool same_user_name(std::string_view a, std::string_view b) {
-  const auto fold = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, fold, fold);
-}
-
 /// Who has the home directory \\server\<name>: the user himself, the machine's account of that
 /// name, in the case that was asked or in small letters, or a user of this server; nobody: empty.
 /// Blocks.
 std::string owner_of_home(const ServerParts& parts, const ports::Token& token,
                           const std::string& name, ports::ShareVariables& variables) {
-  if (name == "homes" || same_user_name(name, token.user_name)) return token.user_name;
-  std::string small = name;
-  std::ranges::transform(small, small.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
+  if (name == "homes" || ascii::equal_without_case(name, token.user_name)) return token.user_name;
   variables.home.clear();  // not the asking user's
-  for (const std::string& each : {name, small}) {
+  for (const std::string& each : {name, ascii::lower(name)}) {
     auto account = parts.account_named ? parts.account_named(each) : std::nullopt;
     if (!account) continue;
     variables.home = std::move(account->home);

@@ -2,15 +2,15 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
+
 namespace flotilla::handlers {
 
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 std::string pipe_name_of(std::string_view name) {
   std::string plain;
-  for (const char c : name) plain.push_back(c == '\\' ? '/' : lower(c));
+  for (const char c : name) plain.push_back(c == '\\' ? '/' : ascii::lower(c));
   while (plain.starts_with('/')) plain.erase(0, 1);
   if (plain.starts_with("pipe/")) plain.erase(0, 5);
   return plain;

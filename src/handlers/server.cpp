@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "handlers/channel.hpp"
 #include "handlers/durable/durable_opens.hpp"
 #include "handlers/lease_index.hpp"
@@ -15,11 +16,6 @@
 namespace flotilla::handlers {
 
 namespace {
-
-bool same_name(std::string_view a, std::string_view b) noexcept {
-  const auto fold = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, fold, fold);
-}
 
 void describe(const ServerChannel& channel, ServerSnapshot& into) {
   for (const auto& [id, entry] : channel.sessions()) {
@@ -106,9 +102,9 @@ const Share* Server::homes() const noexcept {
 
 const Share* Server::configured_share(std::string_view name) const noexcept {
   for (const Share& share : parts_.shares) {
-    if (same_name(share.config.name, name)) return &share;
+    if (ascii::equal_without_case(share.config.name, name)) return &share;
   }
-  return same_name(name, ipc_.config.name) ? &ipc_ : nullptr;
+  return ascii::equal_without_case(name, ipc_.config.name) ? &ipc_ : nullptr;
 }
 
 ServerStats Server::stats() const noexcept {

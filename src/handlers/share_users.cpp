@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "base/log.hpp"
 #include "handlers/open_state.hpp"
 
 namespace flotilla::handlers {
 
 namespace {
-
-char fold(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 bool is_member(const std::string& group, const Share& share, const ports::Token& token) {
   if (token.use_share_owner) return false;
@@ -19,17 +18,14 @@ bool is_member(const std::string& group, const Share& share, const ports::Token&
           std::ranges::find(token.groups, gid->second) != token.groups.end());
 }
 
-bool same_text(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, fold, fold);
-}
-
 bool same_user(std::string_view listed, const ports::Token& token) {
   const std::size_t slash = listed.find('\\');
   const bool qualified = slash != std::string_view::npos;
-  if (token.foreign && (!qualified || !same_text(listed.substr(0, slash), token.domain))) {
+  if (token.foreign &&
+      (!qualified || !ascii::equal_without_case(listed.substr(0, slash), token.domain))) {
     return false;
   }
-  return same_text(qualified ? listed.substr(slash + 1) : listed, token.user_name);
+  return ascii::equal_without_case(qualified ? listed.substr(slash + 1) : listed, token.user_name);
 }
 
 bool has_sid(const wire::Sid& sid, const ports::Token& token) {

@@ -1,7 +1,7 @@
 // Which pipes there are, and what each of them serves.
-#include <algorithm>
 #include <array>
 
+#include "base/ascii.hpp"
 #include "rpc/dispatcher.hpp"
 #include "rpc/interface.hpp"
 
@@ -23,11 +23,8 @@ const std::array<Endpoint, 5>& endpoints() {
 }  // namespace
 
 const Endpoint* find_endpoint(std::string_view name) noexcept {
-  const auto lower = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  };
   for (const Endpoint& endpoint : endpoints()) {
-    if (std::ranges::equal(endpoint.name, name, {}, {}, lower)) return &endpoint;
+    if (ascii::equal_without_case(endpoint.name, name)) return &endpoint;
   }
   return nullptr;
 }

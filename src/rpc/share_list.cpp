@@ -37,11 +37,4 @@ std::vector<ShareFacts> all_shares(const ports::ServerConfig& config,
   return list;
 }
 
-bool same_share_name(std::u16string_view a, std::u16string_view b) noexcept {
-  const auto lower = [](char16_t c) {
-    return c >= u'A' && c <= u'Z' ? static_cast<char16_t>(c - u'A' + u'a') : c;
-  };
-  return std::ranges::equal(a, b, {}, lower, lower);
-}
-
 }  // namespace flotilla::rpc

@@ -30,8 +30,5 @@ struct ShareFacts {
                                                  const ports::TokenPtr& caller);
 /// Text for the wire; what is no UTF-8 becomes empty.
 [[nodiscard]] std::u16string wide(std::string_view utf8);
-/// Share names compare without case ([MS-SRVS] 3.1.1.1); ASCII folding here, the exact one belongs
-/// to TREE_CONNECT.
-[[nodiscard]] bool same_share_name(std::u16string_view a, std::u16string_view b) noexcept;
 
 }  // namespace flotilla::rpc

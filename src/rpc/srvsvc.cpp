@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 
+#include "base/ascii.hpp"
 #include "rpc/access.hpp"
 #include "rpc/calls.hpp"
 #include "rpc/share_list.hpp"
@@ -161,8 +162,9 @@ CallResult share_get_info(const PipeContext& context, ByteView stub) {
   if (!in.ok()) return bad_stub();
 
   const std::vector<ShareFacts> shares = all_shares(*context.config, context.caller);
-  const auto share = std::ranges::find_if(
-      shares, [&](const ShareFacts& each) { return same_share_name(each.name, net_name); });
+  const auto share = std::ranges::find_if(shares, [&](const ShareFacts& each) {
+    return ascii::equal_without_case(each.name, net_name);
+  });
   ShareInfo answer;
   answer.level = level;
   WinError result = WinError::Success;
@@ -301,7 +303,7 @@ struct DeviceIn {
 /// [MS-SRVS] 3.1.4.16 NetrShareCheck: whether something is shared from that path
 CallResult share_check(const PipeContext& context, DeviceIn& in) {
   for (const ShareFacts& share : all_shares(*context.config, context.caller)) {
-    if (same_share_name(share.path, in.device)) {
+    if (ascii::equal_without_case(share.path, in.device)) {
       return reply(share.type & ~share_type::kSpecial, WinError::Success);
     }
   }

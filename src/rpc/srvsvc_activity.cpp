@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "base/ascii.hpp"
 #include "rpc/access.hpp"
 #include "rpc/share_list.hpp"
 #include "rpc/srvsvc_types.hpp"
@@ -151,7 +152,7 @@ CallResult refuse(const EnumIn<Names>& in, WinError why) {
 }
 
 bool matches(const Text& wanted, std::string_view has) {
-  return !wanted || wanted->empty() || same_share_name(*wanted, wide(has));
+  return !wanted || wanted->empty() || ascii::equal_without_case(*wanted, wide(has));
 }
 
 CallResult connection_enum(const PipeContext& context, EnumIn<2>& in) {

@@ -5,6 +5,8 @@
 #include <unicode/uchar.h>
 #include <xxhash.h>
 
+#include "base/ascii.hpp"
+
 namespace flotilla::vfs {
 namespace {
 
@@ -62,14 +64,9 @@ void append_utf8(std::string& out, UChar32 c) {
 }  // namespace
 
 std::string fold(std::string_view name) {
+  if (all_ascii(name)) return ascii::lower(name);
   std::string out;
   out.reserve(name.size());
-  if (all_ascii(name)) {
-    for (const char c : name) {
-      out.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c);
-    }
-    return out;
-  }
   for (std::size_t at = 0; at < name.size();) {
     const std::size_t start = at;
     const UChar32 c = next_code_point(name, at);

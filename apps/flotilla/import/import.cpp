@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/ascii.hpp"
 #include "flotilla/import/samba_keys.hpp"
 #include "flotilla/import/smb_conf.hpp"
 #include "flotilla/import/values.hpp"
@@ -221,7 +222,7 @@ class Importer {
 
   /// `only`: what Flotilla has, by any of the names between "|".
   static bool is_default(std::string_view value, std::string_view only) {
-    const std::string text = lower(value);
+    const std::string text = ascii::lower(value);
     const auto flag = flag_of(value);
     while (true) {
       const std::size_t end = only.find('|');
@@ -266,7 +267,7 @@ class Importer {
   }
 
   void special(const SmbConfEntry& entry, const SambaKey& key, Share& share) {
-    const std::string value = lower(entry.value);
+    const std::string value = ascii::lower(entry.value);
     if (key.target == "name") {
       if (entry.value.empty() || entry.value.size() > 15) {
         return remark(entry, "a name of 1 to 15 characters is needed");
@@ -395,7 +396,7 @@ class Importer {
     for (const auto& [section, entry] : share.modules) {
       at_ = section;
       for (const std::string& name : list_of(entry.value)) {
-        const SambaModule* const module = find_samba_module(lower(name));
+        const SambaModule* const module = find_samba_module(ascii::lower(name));
         if (module == nullptr) {
           remark(entry, fmt::format("{}: unknown module", name));
         } else if (module->name == "shadow_copy2") {
@@ -411,7 +412,7 @@ class Importer {
     bool fits = true;
     for (const auto& [section, entry] : share.snapshot) {
       at_ = section;
-      const std::string value = lower(entry.value);
+      const std::string value = ascii::lower(entry.value);
       if (entry.key == "shadow:snapdir") {
         folder = entry.value;
       } else if (entry.key == "shadow:format") {
@@ -440,7 +441,8 @@ class Importer {
   }
 
   void idmap(const SmbConfEntry& entry) {
-    if (lower(entry.value) == "tdb" && entry.key.find("*") != entry.key.npos) return;  // default
+    if (ascii::lower(entry.value) == "tdb" && entry.key.find("*") != entry.key.npos)
+      return;  // default
     remark(entry,
            "ids come from the users file, from the system and its winbind, or from [[domain]]");
   }

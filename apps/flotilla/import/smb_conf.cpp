@@ -1,6 +1,6 @@
 #include "flotilla/import/smb_conf.hpp"
 
-#include <algorithm>
+#include "base/ascii.hpp"
 
 namespace flotilla::app {
 namespace {
@@ -86,7 +86,7 @@ class Parser {
         conf_.faults.push_back({file, lines.number(), "neither a section nor KEY = VALUE"});
         continue;
       }
-      std::string key = lower(shown);
+      std::string key = ascii::lower(shown);
       std::erase_if(key, is_space);
       std::string value(trimmed(line.substr(equals + 1)));
       if (key == "include" && included(value, depth)) continue;
@@ -122,15 +122,9 @@ class Parser {
 
 }  // namespace
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-  }
-  return out;
+bool SmbConfSection::is(std::string_view other) const {
+  return ascii::equal_without_case(name, other);
 }
-
-bool SmbConfSection::is(std::string_view other) const { return lower(name) == lower(other); }
 
 SmbConf parse_smb_conf(std::string_view text, const ReadSmbConf& read) {
   SmbConf conf;

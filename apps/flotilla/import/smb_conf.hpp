@@ -54,6 +54,4 @@ using ReadSmbConf = std::function<std::optional<std::string>(const std::string& 
 /// "/a*/b c/": a list of names between slashes.
 [[nodiscard]] std::vector<std::string> slash_list_of(std::string_view value);
 
-[[nodiscard]] std::string lower(std::string_view text);
-
 }  // namespace flotilla::app

@@ -1,5 +1,6 @@
 #include "flotilla/import/values.hpp"
 
+#include "base/ascii.hpp"
 #include "flotilla/import/smb_conf.hpp"
 
 namespace flotilla::app {
@@ -26,7 +27,7 @@ std::string quoted(const std::vector<std::string>& items) {
 }
 
 std::optional<bool> flag_of(std::string_view value) {
-  const std::string text = lower(value);
+  const std::string text = ascii::lower(value);
   if (text == "yes" || text == "true" || text == "on" || text == "1") return true;
   if (text == "no" || text == "false" || text == "off" || text == "0") return false;
   return std::nullopt;

@@ -1,6 +1,7 @@
 // One file's information classes. Calls into the backend block: run where that is allowed.
 #include <algorithm>
 
+#include "base/ascii.hpp"
 #include "handlers/pipe.hpp"
 #include "handlers/posix.hpp"
 #include "handlers/query_info/info_answer.hpp"
@@ -105,11 +106,6 @@ InfoAnswer streams(const FileData& data, std::size_t room_bytes) {
   return answer;
 }
 
-bool same_ea_name(std::string_view a, std::string_view b) noexcept {
-  const auto fold = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return std::ranges::equal(a, b, {}, fold, fold);
-}
-
 /// [MS-FSA] 2.1.5.12.14 FileFullEaInformation
 Result<InfoAnswer> full_eas(const std::vector<ports::ExtendedAttribute>& stored,
                             const wire::QueryInfoRequest& query) {
@@ -119,7 +115,7 @@ Result<InfoAnswer> full_eas(const std::vector<ports::ExtendedAttribute>& stored,
     if (!names) return fail(wire::status_of(names.error()));
     for (const std::string& name : *names) {
       const auto ea = std::ranges::find_if(
-          stored, [&](const auto& each) { return same_ea_name(each.name, name); });
+          stored, [&](const auto& each) { return ascii::equal_without_case(each.name, name); });
       // A name that is not there is answered with an empty value.
       if (ea == stored.end()) {
         list.push_back({0, name, {}});

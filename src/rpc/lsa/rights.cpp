@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.hpp"
 #include "rpc/access.hpp"
 #include "rpc/handles.hpp"
 #include "rpc/lsa/types.hpp"
@@ -56,11 +57,11 @@ std::vector<std::uint32_t> privileges_of(const wire::Sid& sid) {
   if (sid == wire::well_known::kBackupOperators) return {17, 18};
   return {};
 }
-bool same_text(std::u16string_view a, std::u16string_view b) { return same_share_name(a, b); }
 
 const Privilege* find_privilege(std::u16string_view name) {
-  const auto found = std::ranges::find_if(
-      kPrivileges, [&](const Privilege& each) { return same_text(each.name, name); });
+  const auto found = std::ranges::find_if(kPrivileges, [&](const Privilege& each) {
+    return ascii::equal_without_case(each.name, name);
+  });
   return found == kPrivileges.end() ? nullptr : &*found;
 }
 
@@ -158,7 +159,7 @@ CallResult accounts_with_right(const PipeContext& context, RightIn& in) {
   if (!context.handles->find(in.handle, HandleKind::LsaPolicy)) return bad_handle();
   const std::u16string right = in.right ? in.right->text() : std::u16string{};
   const Privilege* const privilege = find_privilege(right);
-  if (!right.empty() && privilege == nullptr && !same_text(right, kNetworkLogon)) {
+  if (!right.empty() && privilege == nullptr && !ascii::equal_without_case(right, kNetworkLogon)) {
     return reply(Counted<SidPointer>{}, nt_code::kNoSuchPrivilege);
   }
   std::vector<SidPointer> list;

@@ -1,5 +1,6 @@
 // samr: server and domain handles. Two domains: the server's own, and Builtin.
 // Spec    [MS-SAMR] 3.1.5.1 Open Pattern, 3.1.5.2 Enumerate Pattern, 3.1.5.5 Query Pattern
+#include "base/ascii.hpp"
 #include "rpc/access.hpp"
 #include "rpc/handles.hpp"
 #include "rpc/samr/types.hpp"
@@ -202,9 +203,9 @@ CallResult lookup_domain(const PipeContext& context, LookupDomainIn& in) {
   const std::u16string name = in.name.text();
   if (name.empty()) return reply(std::uint32_t{0}, NtStatus::InvalidParameter);
   NdrUnique<NdrSid> sid;
-  if (same_share_name(name, wide(context.accounts->domain_name()))) {
+  if (ascii::equal_without_case(name, wide(context.accounts->domain_name()))) {
     sid = NdrSid{context.accounts->domain_sid()};
-  } else if (same_share_name(name, u"builtin")) {
+  } else if (ascii::equal_without_case(name, u"builtin")) {
     sid = NdrSid{kBuiltin};
   }
   return reply(sid, sid ? NtStatus::Success : NtStatus::NoSuchDomain);
