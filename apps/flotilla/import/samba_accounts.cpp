@@ -5,18 +5,11 @@
 #include <algorithm>
 #include <map>
 
+#include "flotilla/import/text.hpp"
 #include "ports/id_map.hpp"
 
 namespace flotilla::app {
 namespace {
-
-bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 std::vector<std::string_view> parts(std::string_view text, char separator) {
   std::vector<std::string_view> out;

@@ -1,17 +1,10 @@
 #include "flotilla/import/smb_conf.hpp"
 
 #include "base/ascii.hpp"
+#include "flotilla/import/text.hpp"
 
 namespace flotilla::app {
 namespace {
-
-bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-  return text;
-}
 
 /// One logical line: a backslash at the end of a physical one joins the next.
 class Lines {
