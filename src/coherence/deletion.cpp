@@ -7,9 +7,6 @@
 namespace flotilla::coherence {
 namespace {
 
-/// Of all who rename a file at a time, more are not remembered.
-constexpr std::size_t kNamesMax = 8;
-
 CacheId cache_of(const FileState& file, OpenId open) {
   const auto it = file.opens.find(open);
   if (it == file.opens.end() || !it->second.cached) return CacheId{open, {}, {}};
@@ -19,18 +16,11 @@ CacheId cache_of(const FileState& file, OpenId open) {
 /// The file's path when `told` is known.
 std::string renamed(const std::string& path, const Renamed& told) {
   if (told.stage == RenameStage::Done) return told.path;
-  std::string names;
-  std::size_t count = 0;
-  const auto add = [&](std::string_view name) {
-    if (count++ > 0) names += '\0';
-    names += name;
-  };
+  std::vector<std::string_view> names = names_of(path);
+  std::erase(names, told.path);
   const bool leads = told.stage == RenameStage::Begins || told.stage == RenameStage::Seen;
-  if (leads) add(told.path);
-  for (const std::string_view name : names_of(path)) {
-    if (name != told.path && count < kNamesMax) add(name);
-  }
-  return count == 0 ? path : names;
+  if (leads) names.insert(names.begin(), told.path);
+  return names.empty() ? path : path_of(names);
 }
 
 }  // namespace

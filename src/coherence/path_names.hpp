@@ -3,6 +3,8 @@
 // name contains. Whoever acts on a path tries them in turn: only one leads to the file.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +20,20 @@ namespace flotilla::coherence {
   }
   names.push_back(path);
   return names;
+}
+
+/// Of all who rename a file at a time, more are not remembered.
+inline constexpr std::size_t kNamesMax = 8;
+
+/// The path of these names, or of the first kNamesMax of them.
+/// Input   `names` is not empty
+[[nodiscard]] inline std::string path_of(const std::vector<std::string_view>& names) {
+  std::string path(names.front());
+  for (std::size_t i = 1; i < std::min(names.size(), kNamesMax); ++i) {
+    path += '\0';
+    path += names[i];
+  }
+  return path;
 }
 
 }  // namespace flotilla::coherence

@@ -102,12 +102,11 @@ bool fits(const Turn& turn, const AssertOpen& asserted) {
 /// A holder that only waits for the answer to its Close was not told of a rename since: all names
 /// that are asserted count, and only one of them leads to the file.
 void learn_path(FileState& file, const std::string& path) {
-  constexpr std::size_t kNamesMax = 8;
+  std::vector<std::string_view> names = names_of(file.path);
   for (const std::string_view name : names_of(path)) {
-    const std::vector<std::string_view> known = names_of(file.path);
-    if (known.size() >= kNamesMax || std::ranges::find(known, name) != known.end()) continue;
-    file.path = file.path + '\0' + std::string(name);
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
   }
+  file.path = path_of(names);
 }
 
 /// Makes the open as it was, of `node` (zero: detached).
