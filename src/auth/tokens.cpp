@@ -91,18 +91,14 @@ void TokenMaker::join_groups(ports::Token& token, std::string_view local_name) c
     return wide ? fold_user_name(*wide) : std::u16string{};
   };
   const std::u16string user = fold(local_name);
-  const auto has = [&](const wire::Sid& sid) {
-    return sid == token.user_sid ||
-           std::ranges::find(token.group_sids, sid) != token.group_sids.end();
-  };
   for (const Group& group : groups_()) {
     const bool inside = std::ranges::any_of(group.members, [&](const std::string& member) {
-      if (const auto sid = wire::Sid::parse(member)) return has(*sid);
+      if (const auto sid = wire::Sid::parse(member)) return ports::holds(token, *sid);
       return !user.empty() && fold(member) == user;
     });
     if (!inside) continue;
     const wire::Sid sid = sid_of(group);
-    if (!has(sid)) token.group_sids.push_back(sid);
+    if (!ports::holds(token, sid)) token.group_sids.push_back(sid);
     if (!group.gid || token.use_share_owner) continue;
     if (std::ranges::find(token.groups, *group.gid) == token.groups.end()) {
       token.groups.push_back(*group.gid);

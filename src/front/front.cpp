@@ -39,12 +39,12 @@ Core::Core(FrontOptions its_options, const ports::ServerConfig& its_config,
 }
 
 namespace {
+
 void reset_and_close(int fd) {
   const linger now{1, 0};
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   close(fd);
 }
-}  // namespace
 
 /// Accepts on the first shard and hands out round robin, so that few connections spread evenly.
 class Listener final : public runtime::FdEvents {
@@ -120,8 +120,6 @@ class Listener final : public runtime::FdEvents {
   runtime::TimerId retry_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
-
-namespace {
 
 void give_client(ShardState& shard, int fd) {
   Core& core = shard.core;

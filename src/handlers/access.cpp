@@ -63,10 +63,6 @@ Result<std::optional<wire::SecurityDescriptor>> stored_of(ports::BackendFile& fi
   return out;
 }
 
-}  // namespace
-
-namespace {
-
 /// A user's (1) or group's (2) as Linux clients write it: see IdMap::uid_of.
 wire::Sid nfs_sid(std::uint32_t kind, std::uint32_t id) { return wire::Sid{5, {88, kind, id}}; }
 
@@ -86,8 +82,7 @@ bool may_back_up(const session::Session& session, const Share& share) {
   const auto& credentials = static_cast<const SessionCredentials&>(*session.credentials);
   if (share.forced_user) return false;
   return is_administrator(*credentials.token) ||
-         std::ranges::find(credentials.token->group_sids, wire::well_known::kBackupOperators) !=
-             credentials.token->group_sids.end();
+         holds(*credentials.token, wire::well_known::kBackupOperators);
 }
 
 void act_by_privilege(ports::Credentials& who) {

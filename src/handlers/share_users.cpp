@@ -28,11 +28,6 @@ bool same_user(std::string_view listed, const ports::Token& token) {
   return ascii::equal_without_case(qualified ? listed.substr(slash + 1) : listed, token.user_name);
 }
 
-bool has_sid(const wire::Sid& sid, const ports::Token& token) {
-  return sid == token.user_sid ||
-         std::ranges::find(token.group_sids, sid) != token.group_sids.end();
-}
-
 /// The first group of `names` that nobody knows: who is in it cannot be told.
 std::optional<std::string> unknown_group(const std::vector<std::string>& names, const Share& share,
                                          ports::Accounts* accounts) {
@@ -56,11 +51,11 @@ bool is_listed(const std::vector<std::string>& names, const Share& share, const 
   return std::ranges::any_of(names, [&](std::string_view name) {
     const bool group = name.starts_with('@');
     if (group) name.remove_prefix(1);
-    if (const auto sid = wire::Sid::parse(name)) return has_sid(*sid, token);
+    if (const auto sid = wire::Sid::parse(name)) return ports::holds(token, *sid);
     if (!group) return same_user(name, token);
     if (is_member(std::string(name), share, token)) return true;
     const auto found = accounts != nullptr ? accounts->find_group(name) : std::nullopt;
-    return found && has_sid(found->sid, token);
+    return found && ports::holds(token, found->sid);
   });
 }
 

@@ -36,10 +36,15 @@ struct Token {
 
 using TokenPtr = std::shared_ptr<const Token>;
 
+/// The user itself, or a group that it is in.
+[[nodiscard]] inline bool holds(const Token& token, const wire::Sid& sid) {
+  return sid == token.user_sid ||
+         std::ranges::find(token.group_sids, sid) != token.group_sids.end();
+}
+
 /// A member of BUILTIN\Administrators.
 [[nodiscard]] inline bool is_administrator(const Token& token) {
-  return std::ranges::find(token.group_sids, wire::well_known::kAdministrators) !=
-         token.group_sids.end();
+  return holds(token, wire::well_known::kAdministrators);
 }
 
 /// What one security buffer led to.
