@@ -137,7 +137,7 @@ bool leads_to(ports::Backend& backend, const ports::Credentials& who, std::strin
 
 runtime::Task<void> look_at_path(Request& request, const Making& making) {
   const std::string told = making.opened.path;
-  if (told.empty() || !making.file->stream().empty()) co_return;
+  if (!making.file->stream().empty()) co_return;
   auto call = [backend = making.backend, who = making.who, told, key = making.file->key()] {
     return std::ranges::any_of(coherence::names_of(told), [&](std::string_view name) {
       return leads_to(*backend, who, name, key);

@@ -29,6 +29,7 @@ runtime::Task<Result<Located>> make_file(Request& request, const Making& making)
 
 /// The engine has granted the open under another path than it was asked by. Where no file is there
 /// (its owner has an old one from an open that was late), the engine is told the one that counts.
+/// Input   `making.opened.path` is not empty
 runtime::Task<void> look_at_path(Request& request, const Making& making);
 
 }  // namespace flotilla::handlers

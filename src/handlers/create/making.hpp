@@ -69,6 +69,20 @@ void take_over(Making& making, session::Open& open);
 /// A stream's open keeps its file open too, so that the file's deletion waits for it and a
 /// delete-pending file has no stream to open. Sets `making.stream_hold`.
 runtime::Task<NtStatus> hold_base(Request& request, Making& making);
+/// Lets go of it, where there is one.
+runtime::Task<void> release_base(Request& request, Making& making);
+
+/// Whether the lease key asked for names a file already, where this CREATE would make a new one.
+runtime::Task<bool> key_is_taken(Request& request, const Making& making);
+/// Gives up what was claimed for the lease of an open that gets none.
+void unclaim(Request& request, Making& making);
+
+/// Asks the engine for the open, and for one of the file where it is a stream's; waits for breaks
+/// where it must.
+/// Spec    [MS-SMB2] 3.3.5.9, "Open Execution"
+/// Effect  on success `open_id`, `opened`, `gate`, `link`, `late` and the claims are set; on an
+///         error nothing is left of them
+runtime::Task<NtStatus> ask_engine(Request& request, Making& making);
 
 /// DHnC or DH2C: hangs a detached open, of this node or of any, into this session.
 /// Spec    [MS-SMB2] 3.3.5.9.7, 3.3.5.9.12
