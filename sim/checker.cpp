@@ -200,10 +200,15 @@ void Checker::check_gates_mind(const ClientOpen& open, const LockRange& range) {
         other->gate->admit(id, range.offset, range.length_bytes, ports::IoGate::Access::Write);
     if (!ticket) continue;
     ticket->release();
-    world_.wrong(Rule::Locks, fmt::format("n{} would write through open {} where open {} of n{} "
-                                          "has just been granted {} of {}",
-                                          other->node.raw(), show(id), show(open.id()),
-                                          open.node.raw(), show(range), show(open.key)));
+    // The open may be fenced already, its lock gone and the word of it right behind the grant.
+    suspect({open.id(),
+             {},
+             {},
+             Rule::Locks,
+             fmt::format("n{} would write through open {} where open {} of n{} has just been "
+                         "granted {} of {}",
+                         other->node.raw(), show(id), show(open.id()), open.node.raw(), show(range),
+                         show(open.key))});
   }
 }
 
