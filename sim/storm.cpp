@@ -258,10 +258,15 @@ bool Storm::nothing_left() {
 
 bool Storm::nothing_asked() { return world_.requests().empty(); }
 
-bool Storm::only_locks_asked() {
+/// Locks wait for as long as others have them, and a break for as long as the open of a client who
+/// is away is kept for him.
+bool Storm::only_patience_asked() {
   const auto& requests = world_.requests();
-  return std::all_of(requests.begin(), requests.end(), [](const auto& it) {
-    return std::holds_alternative<coherence::Lock>(it.second->body);
+  return std::all_of(requests.begin(), requests.end(), [this](const auto& it) {
+    if (std::holds_alternative<coherence::Lock>(it.second->body)) return true;
+    return std::ranges::any_of(world_.away(), [&](const auto& lost) {
+      return lost.second->key == it.second->key && lost.second->kind == coherence::CacheKind::Lease;
+    });
   });
 }
 
@@ -288,11 +293,11 @@ void Storm::come_to_rest() {
   wait_until(8000ms, "not every node serves", &Storm::all_serve);
   const auto patience = world_.options().break_timeout + 4000ms;
   wait_until(std::chrono::duration_cast<std::chrono::milliseconds>(patience),
-             "something is not answered", &Storm::only_locks_asked);
+             "something is not answered", &Storm::only_patience_asked);
   std::vector<RequestPtr> waiting;
   for (const auto& [serial, it] : world_.requests()) waiting.push_back(it);
   for (const RequestPtr& it : waiting) world_.cancel(it);
-  wait_until(2000ms, "a lock that was given up is not answered", &Storm::nothing_asked);
+  wait_until(2000ms, "what was given up is not answered", &Storm::nothing_asked);
   for (int i = 0; i < 200 && !nobody_away(); ++i) world_.run_for(20ms);
   world_.run_for(3500ms);
   if (world_.failed()) return;

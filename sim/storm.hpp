@@ -42,7 +42,7 @@ class Storm {
   void wait_until(std::chrono::milliseconds at_most, const char* what, bool (Storm::*done)());
   [[nodiscard]] bool all_serve();
   [[nodiscard]] bool nothing_asked();
-  [[nodiscard]] bool only_locks_asked();
+  [[nodiscard]] bool only_patience_asked();
   [[nodiscard]] bool nobody_away();
   [[nodiscard]] bool nothing_left();
   [[nodiscard]] NodeId some_node();
