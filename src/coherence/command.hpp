@@ -15,17 +15,17 @@ namespace flotilla::coherence {
 inline constexpr std::uint16_t kCommandVersion = 4;
 
 /// A client opens the file. Waits while caching rights that conflict are being broken.
+/// Spec    [MS-SMB2] 3.3.5.9; [MS-FSA] 2.1.5.1.2 Open of an Existing File, 2.1.4.12 (breaks)
 /// Answer  Opened, or SharingViolation, DeletePending, InvalidParameter (lease key misuse),
-/// Cancelled Spec    [MS-SMB2] 3.3.5.9; [MS-FSA] 2.1.5.1.2 Open of an Existing File, 2.1.4.12
-/// (oplock breaks) `path`             share-relative, '/'-separated, UTF-8; kept up to date by
-/// Renamed `overwrites`       disposition is supersede, overwrite or overwrite-if and the file
-/// existed:
+///         Cancelled
+/// `path`             share-relative, '/'-separated, UTF-8; kept up to date by Renamed
+/// `overwrites`       disposition is supersede, overwrite or overwrite-if and the file existed:
 ///                    conflicts as if it wrote; read caching of others is broken to none
 /// `created`          this open has just made the file
 /// `delete_on_close`  FILE_DELETE_ON_CLOSE: the last close of this open makes the file
-/// delete-pending `stat_only`        derived: access is within READ/WRITE_ATTRIBUTES|SYNCHRONIZE
-/// (|READ_CONTROL): no
-///                    share-mode check and no break ([MS-FSA] 2.1.5.1.2.2)
+///                    delete-pending
+/// `stat_only`        derived: access is within READ/WRITE_ATTRIBUTES|SYNCHRONIZE
+///                    (|READ_CONTROL): no share-mode check and no break ([MS-FSA] 2.1.5.1.2.2)
 struct Open {
   OpenId open;
   ClientGuid client;

@@ -38,9 +38,9 @@ struct HeldLock {
 }
 
 /// A balanced tree by offset, length, open and, of equal ones, the exclusive first; each node knows
-/// how far the locks below it reach. Nodes never change: what changes a set makes O(log n) new
-/// ones. Order   of iteration: the tree's; it depends on the locks alone Threads a set is one
-/// thread's, as a vector is; copies may be used by others at the same time
+/// how far the locks below it reach. Nodes never change: who changes a set makes O(log n) new ones.
+/// Order   of iteration: the tree's; it depends on the locks alone
+/// Threads a set is one thread's, as a vector is; copies may be used by others at the same time
 class LockSet {
  public:
   struct Node;

@@ -20,9 +20,9 @@ using Signature = std::array<std::uint8_t, 16>;
 inline constexpr std::size_t kSmb2HeaderBytes = 64;
 
 /// One key with its contexts; signing a message allocates nothing of ours and keeps no state
-/// between messages. Movable, not copyable; one thread at a time. Spec    [MS-SMB2] 3.1.4.1 Signing
-/// An Outgoing Message, 3.1.5.1 Verifying An Incoming Message Input   a "message" is one element of
-/// a compound: from the first byte of its SMB2 header to the
+/// between messages. Movable, not copyable; one thread at a time.
+/// Spec    [MS-SMB2] 3.1.4.1 Signing An Outgoing Message, 3.1.5.1 Verifying An Incoming Message
+/// Input   a "message" is one element of a compound: from the first byte of its SMB2 header to the
 ///         byte before the next header, padding included; at least 64 bytes. With segments the
 ///         first one holds the whole 64-byte header. Whatever the Signature field (bytes 48..63)
 ///         holds is read as zero, so a received message need not be changed. The AES-GMAC nonce

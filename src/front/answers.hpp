@@ -11,7 +11,8 @@ namespace flotilla::front {
 /// False where the compound is broken: the connection should end.
 [[nodiscard]] bool refuse_session(ByteView message, FrameSocket& socket);
 
-/// Answers an ECHO without a session. Spec    [MS-SMB2] 3.3.5.17 Receiving an SMB2 ECHO Request
+/// Answers an ECHO without a session.
+/// Spec    [MS-SMB2] 3.3.5.17 Receiving an SMB2 ECHO Request
 void answer_echo(ByteView message, FrameSocket& socket);
 
 }  // namespace flotilla::front

@@ -10,17 +10,18 @@
 namespace flotilla::handlers {
 
 /// Takes the open out of its session at once, then tells the engine, and removes the file where
-/// this was the last close of a delete-pending one. Spec    [MS-SMB2] 3.3.4.17 Server Application
-/// Requests Closing an Open; [MS-FSA] 2.1.5.5 Calls   the session's executor; a second call for the
-/// same open does nothing
+/// this was the last close of a delete-pending one.
+/// Spec    [MS-SMB2] 3.3.4.17 Server Application Requests Closing an Open; [MS-FSA] 2.1.5.5
 /// Output  why a file that was to go with this close is still there; the open is closed all the
-/// same
+///         same
+/// Calls   the session's executor; a second call for the same open does nothing
 runtime::Task<NtStatus> close_open(Server& server, runtime::Executor& executor,
                                    std::shared_ptr<session::Session> session,
                                    std::shared_ptr<session::Open> open);
 
 /// The session of the open goes, or its connection has: a durable open is kept for its client,
-/// every other one is closed. Spec    [MS-SMB2] 3.3.7.1 Handling Loss of a Connection
+/// every other one is closed.
+/// Spec    [MS-SMB2] 3.3.7.1 Handling Loss of a Connection
 runtime::Task<void> end_open(Server& server, runtime::Executor& executor,
                              std::shared_ptr<session::Session> session,
                              std::shared_ptr<session::Open> open);
@@ -40,8 +41,8 @@ struct Deleter {
 };
 
 /// Ends the engine's grant of an open that never reached its session (a CREATE that failed after
-/// it), deleting the file where that was the last close of a delete-pending one. Output as
-/// close_open.
+/// it), deleting the file where that was the last close of a delete-pending one.
+/// Output  as close_open
 runtime::Task<NtStatus> give_back(Server& server, runtime::Executor& executor, const Share& share,
                                   ports::Credentials who, FileKey key, OpenId open, bool directory,
                                   Deleter deleter = {}, bool keeps_name = false);

@@ -9,10 +9,10 @@
 namespace flotilla::handlers {
 
 /// The answer to a CREATE whose path leads over a reparse point: where it is Windows' symbolic
-/// link, the link itself, in the ERROR response that is appended to the request's answer. Spec
-/// [MS-SMB2] 3.3.5.9 (Open Execution), 2.2.2.2.1 Symbolic Link Error Response Input   `path` what
-/// was asked for, as ports::Backend has it Output  StoppedOnSymlink, or IoReparseTagNotHandled for
-/// what the server cannot name a target of
+/// link, the link itself, in the ERROR response that is appended to the request's answer.
+/// Spec    [MS-SMB2] 3.3.5.9 (Open Execution), 2.2.2.2.1 Symbolic Link Error Response
+/// Input   `path` what was asked for, as ports::Backend has it
+/// Output  StoppedOnSymlink, or IoReparseTagNotHandled for what the server cannot name a target of
 runtime::Task<NtStatus> stop_on_reparse_point(Request& request, const Share* share,
                                               ports::Credentials who, std::string path);
 

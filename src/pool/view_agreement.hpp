@@ -45,7 +45,8 @@ void encode(const Hello& hello, Bytes& out);
 /// The view that these hellos make: the same for everybody who gives the same hellos.
 /// Who comes from the quorate view of the latest epoch keeps its incarnation, if those who do are a
 /// quorum by themselves (else a later view may have been and be forgotten); everybody else takes
-/// its fresh one, and with it loses all state. Input   one hello per member, at least one
+/// its fresh one, and with it loses all state.
+/// Input   one hello per member, at least one
 [[nodiscard]] View agree(const std::vector<Hello>& hellos);
 
 /// One member's side: what it says, and what it remembers of the views that it installed.

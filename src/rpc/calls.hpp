@@ -75,7 +75,8 @@ template <auto Status, std::size_t Words = 0>
 }
 
 /// For operations whose [out] parameter is a handle: a handle of another kind is an answer, one
-/// that was never given a fault. Spec    [MS-SAMR] 3.1.2.3 (HandleType), [C706] 5.1.6
+/// that was never given a fault.
+/// Spec    [MS-SAMR] 3.1.2.3 (HandleType), [C706] 5.1.6
 [[nodiscard]] inline CallResult other_kind_of_handle(const PipeContext& context,
                                                      const wire::NdrContextHandle& handle) {
   if (context.handles->find(handle) == nullptr) return bad_handle();

@@ -32,8 +32,8 @@ struct SambaAccounts {
 };
 
 /// The domain of the server `name` (in capitals), as Samba's secrets.tdb keeps it. `net
-/// getlocalsid` is not asked: it makes and stores a domain where there is none. Input   the bytes
-/// of the file, of a machine with this byte order; a record is a header of six
+/// getlocalsid` is not asked: it makes and stores a domain where there is none.
+/// Input   the bytes of the file, of a machine with this byte order; a record is a header of six
 ///         words (next, room, key size, value size, hash, magic), the key and the value
 /// Output  nothing where there is no such record, or its value is no S-1-5-21-a-b-c
 [[nodiscard]] std::optional<wire::Sid> sid_of_secrets(ByteView tdb, std::string_view name);

@@ -19,9 +19,9 @@ struct CompressionTerms {
 };
 
 /// Spec    [MS-SMB2] 3.3.5.2.1.2 Decompressing the Message, 3.1.5.3 Decompressing the Chained
-/// Message Input   `packet` from its COMPRESSION_TRANSFORM header to its end; `bytes_max` that the
-/// message may
-///         have: more than that is refused before memory is taken
+///         Message
+/// Input   `packet` from its COMPRESSION_TRANSFORM header to its end; `bytes_max` that the message
+///         may have: more than that is refused before memory is taken
 /// Output  `prefix_bytes` zero bytes, then the message
 /// Errors  a reason to disconnect
 [[nodiscard]] std::expected<Bytes, std::string_view> decompress_message(
@@ -29,8 +29,9 @@ struct CompressionTerms {
     std::size_t prefix_bytes = 0);
 
 /// Spec    [MS-SMB2] 3.1.4.4 Compressing the Message, 3.1.4.4.1 Algorithm for Scanning Data
-/// Patterns Input   `packet`: `plain_bytes` that stay as they are (headers), then data Output  what
-/// replaces it, behind `prefix_bytes` zero bytes; empty where it would not be smaller
+///         Patterns
+/// Input   `packet`: `plain_bytes` that stay as they are (headers), then data
+/// Output  what replaces it, behind `prefix_bytes` zero bytes; empty where it would not be smaller
 [[nodiscard]] Bytes compress_message(ByteView packet, std::size_t plain_bytes,
                                      const CompressionTerms& terms, std::size_t prefix_bytes = 0);
 

@@ -27,7 +27,8 @@ class AddressKeeper {
   explicit AddressKeeper(PoolAddress address);
 
   /// Adds the address (having it already is fine), announces it three times, and sends a tickle ACK
-  /// to every client learned. Errors  a text that names the step, the address and errno
+  /// to every client learned.
+  /// Errors  a text that names the step, the address and errno
   [[nodiscard]] std::expected<void, std::string> take();
   /// Removes the address; not having it is fine. Call before the process ends and once at its
   /// start: a crashed predecessor may have left it.

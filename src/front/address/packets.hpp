@@ -17,7 +17,8 @@ using MacAddress = std::array<std::uint8_t, 6>;
 [[nodiscard]] Bytes gratuitous_arp(const MacAddress& mac, const IpAddress& address, bool reply);
 
 /// The ICMPv6 part of an unsolicited neighbour advertisement with the override flag; the kernel
-/// fills in the checksum of a raw ICMPv6 socket. Spec    RFC 4861 section 4.4, 7.2.6
+/// fills in the checksum of a raw ICMPv6 socket.
+/// Spec    RFC 4861 section 4.4, 7.2.6
 [[nodiscard]] Bytes neighbour_advertisement(const MacAddress& mac, const IpAddress& address);
 
 struct TcpEnds {

@@ -21,8 +21,8 @@ struct QuotaIndex {
 [[nodiscard]] bool names_quota_index(std::u16string_view name) noexcept;
 
 /// The file system with what is left to `uid`: a volume with quotas is as large as the user's
-/// limit. Spec    [MS-FSCC] 2.5.4: the sizes are those of the calling user Blocks; one more system
-/// call.
+/// limit. Blocks; one more system call.
+/// Spec    [MS-FSCC] 2.5.4: the sizes are those of the calling user
 void limit_to_quota(ports::Backend& backend, std::uint32_t uid, ports::VolumeFacts& volume);
 
 /// Spec    [MS-SMB2] 3.3.5.20.4 Handling SMB2_0_INFO_QUOTA; [MS-FSA] 2.1.5.21
