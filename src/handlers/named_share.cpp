@@ -13,12 +13,15 @@
 namespace flotilla::handlers {
 namespace {
 
-/// Who has the home directory \\server\<name>: the user himself, the machine's account of that
-/// name, in the case that was asked or in small letters, or a user of this server; nobody: empty.
-/// Blocks.
-std::string owner_of_home(const ServerParts& parts, const ports::Token& token,
+/// Who has the home directory \\server\<name>: the user himself (by the pattern's own name too),
+/// the machine's account of that name, in the case that was asked or in small letters, or a user of
+/// this server; nobody: empty. Blocks.
+std::string owner_of_home(const ServerParts& parts, const Share& pattern, const ports::Token& token,
                           const std::string& name, ports::ShareVariables& variables) {
-  if (name == "homes" || ascii::equal_without_case(name, token.user_name)) return token.user_name;
+  if (ascii::equal_without_case(name, pattern.config.name) ||
+      ascii::equal_without_case(name, token.user_name)) {
+    return token.user_name;
+  }
   variables.home.clear();  // not the asking user's
   for (const std::string& each : {name, ascii::lower(name)}) {
     auto account = parts.account_named ? parts.account_named(each) : std::nullopt;
@@ -57,7 +60,7 @@ std::expected<const Share*, std::string> open_for(Server& server, const Share& p
   variables.domain = token.domain;
   variables.share = pattern.config.name;
   if (pattern.config.homes) {
-    variables.share = owner_of_home(parts, token, name, variables);
+    variables.share = owner_of_home(parts, pattern, token, name, variables);
     if (variables.share.empty()) return std::unexpected("nobody has that name");
     if (token.foreign && variables.share == token.user_name) {
       variables.qualified_owner = token.domain + "\\" + token.user_name;

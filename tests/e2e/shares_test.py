@@ -109,10 +109,11 @@ class Shares(unittest.TestCase):
                             '[[share]]\nname = "mine"\npath = "%s/team-%%U"\n' % (place, place))
         self.ok(server, "put flotilla.toml a", share=USER)
         self.ok(server, "put flotilla.toml b", share="homes")
+        self.ok(server, "put flotilla.toml e", share="HOMES")
         self.ok(server, "put flotilla.toml c", share=OTHER, user=OTHER)
         self.ok(server, "put flotilla.toml d", share="mine")
         self.assertEqual([sorted(os.listdir(os.path.join(place, n))) for n in (USER, OTHER, "team-" + USER)],
-                         [["a", "b"], ["c"], ["d"]])
+                         [["a", "b", "e"], ["c"], ["d"]])
         self.refused(server, "ls", share="daemon")  # an account's, but another's
         self.refused(server, "ls", share=OTHER)
         self.refused(server, "ls", "NT_STATUS_BAD_NETWORK_NAME", share="nobody-of-that-name")
@@ -132,18 +133,19 @@ class Shares(unittest.TestCase):
         place = tempfile.mkdtemp(prefix="flotilla-homes-", dir="/var/tmp")
         self.addCleanup(shutil.rmtree, place)
         os.chmod(place, 0o755)
-        server = self.serve('[[share]]\nname = "homes"\nhomes = true\n'
+        server = self.serve('[[share]]\nname = "Desk"\nhomes = true\n'
                             '[[share]]\nname = "mine"\npath = "%s/%%u"\nmake_directory = true\n' % place)
         subprocess.run([flotilla.BINARY, "user", "add", "games", "--users-file", os.path.join(server.dir, "users"),
                         "--password-file", "-"], input=flotilla.PASSWORD + "\n", text=True, check=True)
         home = pwd.getpwnam("games").pw_dir
-        listing = self.ok(server, "ls", share="games", user="games")
-        for name in os.listdir(home):
-            self.assertIn(name, listing)
+        for share in ("games", "desk"):  # by his name, and by that of the pattern
+            listing = self.ok(server, "ls", share=share, user="games")
+            for name in os.listdir(home):
+                self.assertIn(name, listing)
         self.ok(server, "mkdir inside", share="mine", user="games")
         made = os.stat(os.path.join(place, "games"))
         self.assertEqual((made.st_uid, stat.S_IMODE(made.st_mode)), (pwd.getpwnam("games").pw_uid, 0o700))
-        self.refused(server, "ls", "NT_STATUS_BAD_NETWORK_NAME", share="homes")  # tester has no account, so no home
+        self.refused(server, "ls", "NT_STATUS_BAD_NETWORK_NAME", share="desk")  # tester has no account, so no home
 
     def test_a_name_that_does_not_exist_is_told_at_the_start(self):
         for share in ('force_user = "nobody-of-that-name"', 'force_group = "nobody-of-that-name"'):
