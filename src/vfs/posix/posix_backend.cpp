@@ -181,7 +181,6 @@ std::expected<std::unique_ptr<PosixBackend>, std::string> open_posix_backend(Pos
   }
   auto share = std::make_shared<Share>(std::move(options));
   share->can_switch = ability.can_switch;
-  if (share->can_switch) obey_limits_of_users();
   const std::string& path = share->options.path;
   share->root = Fd(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!share->root) {

@@ -44,8 +44,8 @@ class PosixBackend : public ports::Backend {
 /// Opens `options.path` as the root of a share. Thread-safe afterwards: every call of the backend
 /// may come from any thread, and calls on one BackendFile or DirectoryCursor from one at a time.
 /// Users  run as their own fsuid, fsgid and groups where the daemon is root; elsewhere everybody
-///        acts as the daemon. Threads that call it are started after the first share was opened:
-///        see obey_limits_of_users()
+///        acts as the daemon. That they meet quotas is for the process to see to, before it starts
+///        threads: obey_limits_of_users()
 /// Errors a sentence: subject, what was expected, what came, what to do
 [[nodiscard]] std::expected<std::unique_ptr<PosixBackend>, std::string> open_posix_backend(
     PosixOptions options);

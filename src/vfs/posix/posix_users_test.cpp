@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "vfs/names.hpp"
+#include "vfs/posix/kernel_identity.hpp"
 #include "vfs/posix/posix_test_fixture.hpp"
 #include "vfs/samba_xattr.hpp"
 
@@ -155,7 +156,11 @@ TEST_F(PosixUsers, UseShareOwnerActsAsTheOwnerOfTheSharesDirectory) {
   EXPECT_EQ(status_of(backend_->create(kBob, "g", false, 0)), NtStatus::AccessDenied);
 }
 
-TEST_F(PosixUsers, WritesMeetQuotasAndLeaveRootsBlocks) {
+TEST_F(PosixUsers, WhoObeysUsersLimitsMeetsQuotasAndLeavesRootsBlocks) {
+  obey_limits_of_users();
+  {
+    const ActAs alice(true, kAlice.uid, kAlice.gid, kAlice.groups);
+  }
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
   ASSERT_EQ(::syscall(SYS_capget, &header, sets), 0);
