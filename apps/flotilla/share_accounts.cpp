@@ -15,19 +15,37 @@
 namespace flotilla::app {
 namespace {
 
-constexpr std::size_t kScratchBytes = std::size_t{1} << 16;
-
-std::optional<ports::Credentials> user_of(const std::string& name) {
-  std::vector<char> scratch(kScratchBytes);
-  passwd entry{};
-  passwd* found = nullptr;
-  if (getpwnam_r(name.c_str(), &entry, scratch.data(), scratch.size(), &found) != 0 || !found) {
-    return std::nullopt;
+/// What `ask` finds, with the texts that it points to. `ask` fills the entry: getpwnam_r, ...
+template <class Entry>
+class SystemEntry {
+ public:
+  template <class Ask>
+  explicit SystemEntry(Ask ask) {
+    if (ask(&entry_, scratch_.data(), scratch_.size(), &found_) != 0) found_ = nullptr;
   }
-  ports::Credentials who{entry.pw_uid, entry.pw_gid, {}, false};
+  SystemEntry(const SystemEntry&) = delete;
+  SystemEntry& operator=(const SystemEntry&) = delete;
+
+  explicit operator bool() const noexcept { return found_ != nullptr; }
+  const Entry* operator->() const noexcept { return found_; }
+
+ private:
+  std::vector<char> scratch_ = std::vector<char>(std::size_t{1} << 16);
+  Entry entry_{};
+  Entry* found_ = nullptr;
+};
+
+SystemEntry<passwd> user_named(const std::string& name) {
+  return SystemEntry<passwd>([&](auto... out) { return getpwnam_r(name.c_str(), out...); });
+}
+
+std::optional<ports::Credentials> credentials_of(const std::string& name) {
+  const auto entry = user_named(name);
+  if (!entry) return std::nullopt;
+  ports::Credentials who{entry->pw_uid, entry->pw_gid, {}, false};
   int count = 64;
   who.groups.resize(static_cast<std::size_t>(count));
-  while (getgrouplist(name.c_str(), entry.pw_gid, who.groups.data(), &count) < 0) {
+  while (getgrouplist(name.c_str(), entry->pw_gid, who.groups.data(), &count) < 0) {
     who.groups.resize(static_cast<std::size_t>(count));
   }
   who.groups.resize(static_cast<std::size_t>(count));
@@ -35,40 +53,26 @@ std::optional<ports::Credentials> user_of(const std::string& name) {
 }
 
 std::optional<std::uint32_t> group_of(const std::string& name) {
-  std::vector<char> scratch(kScratchBytes);
-  group entry{};
-  group* found = nullptr;
-  if (getgrnam_r(name.c_str(), &entry, scratch.data(), scratch.size(), &found) != 0 || !found) {
-    return std::nullopt;
-  }
-  return entry.gr_gid;
+  const SystemEntry<group> entry([&](auto... out) { return getgrnam_r(name.c_str(), out...); });
+  return entry ? std::optional<std::uint32_t>(entry->gr_gid) : std::nullopt;
 }
 
-/// `ask` fills the entry: getpwnam_r or getpwuid_r.
-template <class Ask>
-std::optional<handlers::UnixAccount> account_by(Ask ask) {
-  std::vector<char> scratch(kScratchBytes);
-  passwd entry{};
-  passwd* found = nullptr;
-  if (ask(&entry, scratch.data(), scratch.size(), &found) != 0 || !found) return std::nullopt;
-  handlers::UnixAccount account{entry.pw_name, entry.pw_dir, {}};
-  std::vector<char> names(kScratchBytes);
-  group of{};
-  group* known = nullptr;
-  if (getgrgid_r(entry.pw_gid, &of, names.data(), names.size(), &known) == 0 && known) {
-    account.group = of.gr_name;
-  }
+std::optional<handlers::UnixAccount> account_in(const SystemEntry<passwd>& entry) {
+  if (!entry) return std::nullopt;
+  handlers::UnixAccount account{entry->pw_name, entry->pw_dir, {}};
+  const SystemEntry<group> primary([&](auto... out) { return getgrgid_r(entry->pw_gid, out...); });
+  if (primary) account.group = primary->gr_name;
   return account;
 }
 
 }  // namespace
 
 std::optional<handlers::UnixAccount> account_named(const std::string& name) {
-  return account_by([&](auto... out) { return getpwnam_r(name.c_str(), out...); });
+  return account_in(user_named(name));
 }
 
 std::optional<handlers::UnixAccount> account_of(std::uint32_t uid) {
-  return account_by([uid](auto... out) { return getpwuid_r(uid, out...); });
+  return account_in(SystemEntry<passwd>([uid](auto... out) { return getpwuid_r(uid, out...); }));
 }
 
 std::expected<void, Message> find_accounts(const ports::ShareConfig& config,
@@ -78,7 +82,7 @@ std::expected<void, Message> find_accounts(const ports::ShareConfig& config,
                            " \"" + name + "\"");
   };
   if (!config.force_user.empty()) {
-    share.forced_user = user_of(config.force_user);
+    share.forced_user = credentials_of(config.force_user);
     if (!share.forced_user) return missing("force_user", "user", config.force_user);
   }
   if (!config.force_group.empty()) {
