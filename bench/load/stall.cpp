@@ -2,13 +2,12 @@
 
 #include <fmt/core.h>
 #include <signal.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <queue>
 
 #include "load/hold.hpp"
+#include "load/ready_clients.hpp"
 #include "pool/owner/placement.hpp"
 #include "vfs/posix/posix_backend.hpp"
 #include "wire/utf16.hpp"
@@ -245,13 +244,7 @@ std::expected<Stalls, std::string> stall(Clients& clients, Clients& holders,
     return std::unexpected(error);
   }
   Schedule& schedule = setup.schedule;
-  const int queue = epoll_create1(EPOLL_CLOEXEC);
-  for (const auto& client : clients) {
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.ptr = client.get();
-    (void)epoll_ctl(queue, EPOLL_CTL_ADD, client->fd(), &event);
-  }
+  ReadyClients ready(clients);
   const Clock::time_point begin = Clock::now();
   for (std::size_t i = 0; i < setup.chains.size(); ++i) {
     Chain* const chain = setup.chains[i].get();
@@ -273,13 +266,9 @@ std::expected<Stalls, std::string> stall(Clients& clients, Clients& holders,
       schedule.rounds.pop();
       round();
     }
-    epoll_event events[64];
-    const int count = epoll_wait(queue, events, 64, 1);
-    for (int i = 0; i < count; ++i) {
-      if (!static_cast<Client*>(events[i].data.ptr)->read_some()) lost = true;
-    }
+    ready.wait(1);
+    lost = !ready.read_some();
   }
-  close(queue);
   if (lost) return std::unexpected("a server that should stay closed the connection");
   for (const auto& chain : setup.chains) chain->end();
   for (const auto& kind : setup.kinds) all.kinds.push_back(std::move(*kind));

@@ -2,12 +2,11 @@
 
 #include <fmt/core.h>
 #include <sched.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <functional>
 
+#include "load/ready_clients.hpp"
 #include "wire/utf16.hpp"
 
 namespace flotilla::load {
@@ -23,34 +22,22 @@ class Run {
 
   /// Serves the sockets until the plan's time is over or somebody failed.
   std::expected<Result, std::string> drive(Clients& clients) {
-    const int queue = epoll_create1(EPOLL_CLOEXEC);
-    for (const auto& client : clients) {
-      epoll_event event{};
-      event.events = EPOLLIN;
-      event.data.ptr = client.get();
-      (void)epoll_ctl(queue, EPOLL_CTL_ADD, client->fd(), &event);
-    }
+    ReadyClients ready(clients);
     const Clock::time_point begin = Clock::now();
     measuring_from_ = begin + plan_.warm_up;
     const Clock::time_point end = measuring_from_ + plan_.length;
     bool told = false;
     while (error_.empty()) {
-      epoll_event events[64];
       if (plan_.poll) sched_yield();
-      const int count = epoll_wait(queue, events, 64, plan_.poll ? 0 : 100);
+      ready.wait(plan_.poll ? 0 : 100);
       now_ = Clock::now();
       if (now_ >= end) break;
       if (!told && now_ >= measuring_from_) {
         told = true;
         if (plan_.on_measuring) plan_.on_measuring();
       }
-      for (int i = 0; i < count; ++i) {
-        if (!static_cast<Client*>(events[i].data.ptr)->read_some()) {
-          error_ = "a server closed the connection";
-        }
-      }
+      if (!ready.read_some()) error_ = "a server closed the connection";
     }
-    close(queue);
     if (!error_.empty()) return std::unexpected(error_);
     result_.seconds = std::chrono::duration<double>(now_ - measuring_from_).count();
     std::ranges::sort(result_.latencies_us);
