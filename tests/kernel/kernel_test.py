@@ -2,18 +2,16 @@
 """The Linux kernel's cifs client, in a virtual machine, against one node: tests/kernel/cifs.sh says what it does."""
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import threading
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import flotilla  # noqa: E402
+from guest import Guest  # noqa: E402
 
 SECONDS = int(os.environ.get("FLOTILLA_VM_SECONDS", 420))
-NO_KERNEL = 77
 
 
 class KernelClient(unittest.TestCase):
@@ -44,35 +42,9 @@ class KernelClient(unittest.TestCase):
         if not shutil.which("cc"):
             self.skipTest("no C compiler for the guest's helper")
         subprocess.run(["cc", "-static", "-O1", "-Wall", "-o", ops, os.path.join(HERE, "ops.c")], check=True)
-        # A session of its own and a parent-death signal: however this test ends, the machine ends too.
-        guest = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", os.path.join(flotilla.ROOT, "tools/kernel-client"), str(self.server.port),
-             os.path.join(HERE, "cifs.sh"), ops],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            start_new_session=True, env=dict(os.environ, FLOTILLA_VM_SECONDS=str(SECONDS)))
-        watchdog = threading.Timer(SECONDS + 30, guest.terminate)
-        watchdog.start()
-        output = []
-        try:
-            for line in guest.stdout:
-                output.append(line)
-                sys.stderr.write("    " + line)
-                if line.startswith("@restart"):
-                    self.restart_server()
-            status = guest.wait()
-        finally:
-            watchdog.cancel()
-            if guest.poll() is None:
-                os.killpg(guest.pid, signal.SIGTERM)
-                guest.wait()
-            guest.stdout.close()
-        text = "".join(output)
-        if status == NO_KERNEL:
-            self.skipTest("no machine for a kernel client here: " + text[-400:])
-        failed = [line for line in output if line.startswith("FAIL")]
-        self.assertEqual(failed, [], text[-4000:] + "\nserver:\n" + self.server.text_of_log()[-4000:])
-        self.assertEqual(status, 0, text[-4000:])
-        self.assertIn("ok restart: writes again", text)
+        guest = Guest(SECONDS, self.server.port, os.path.join(HERE, "cifs.sh"), ops,
+                      on_line=lambda line: line.startswith("@restart") and self.restart_server())
+        guest.check(self, "ok restart: writes again", lambda: "\nserver:\n" + self.server.text_of_log()[-4000:])
 
 
 if __name__ == "__main__":

@@ -4,19 +4,17 @@ smbcquotas and smbclient there. tests/kernel/quota.sh says what is asked."""
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import flotilla  # noqa: E402
+from guest import Guest  # noqa: E402
 
 SECONDS = int(os.environ.get("FLOTILLA_VM_SECONDS", 300))
-NO_KERNEL = 77
 USERS = {"root": 0, "alice": 1001, "bob": 1002}
 
 
@@ -70,28 +68,8 @@ class Quota(unittest.TestCase):
         self.write("/etc/flotilla.toml", '[server]\nusers_file = "/etc/users"\nruntime_dir = "/tmp"\n'
                    '[[share]]\nname = "data"\npath = "/share"\n')
         disks = [self.disk("tools", "-d", self.tree), self.disk("share", "-O", "quota,project")]
-        guest = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM", os.path.join(flotilla.ROOT, "tools/kernel-client"), "1",
-             os.path.join(HERE, "quota.sh")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
-            env=dict(os.environ, FLOTILLA_VM_SECONDS=str(SECONDS), FLOTILLA_VM_DISKS=" ".join(disks)))
-        watchdog = threading.Timer(SECONDS + 30, os.killpg, (guest.pid, signal.SIGTERM))
-        watchdog.start()
-        output = []
-        try:
-            for line in guest.stdout:
-                output.append(line)
-                sys.stderr.write("    " + line)
-            status = guest.wait()
-        finally:
-            watchdog.cancel()
-            guest.stdout.close()
-        text = "".join(output)
-        if status == NO_KERNEL:
-            self.skipTest("no machine here: " + text[-400:])
-        self.assertEqual([line for line in output if line.startswith("FAIL")], [], text[-4000:])
-        self.assertEqual(status, 0, text[-4000:])
-        self.assertIn("ok quota: all are listed", text)
+        guest = Guest(SECONDS, 1, os.path.join(HERE, "quota.sh"), FLOTILLA_VM_DISKS=" ".join(disks))
+        guest.check(self, "ok quota: all are listed")
 
 
 if __name__ == "__main__":
