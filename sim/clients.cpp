@@ -339,6 +339,7 @@ void World::cancel(const RequestPtr& request) {
 }
 
 void World::hear_break(ClientOpen& open, const coherence::Break& what) {
+  if (what.elsewhere) return;  // its node only learns of it
   report_.count("breaks");
   report_.mix(what.open.raw() * 8 + what.to);
   if (tracing()) {

@@ -31,6 +31,7 @@ struct Arguments {
   std::uint64_t only = 0;
   std::uint32_t nodes = 0;
   bool verbose = false;
+  bool twins = false;
   bool twice = false;
   std::uint32_t jobs = 1;
   std::string scenario;
@@ -43,6 +44,7 @@ struct Arguments {
 std::string command_of(const Arguments& arguments, std::uint64_t seed) {
   std::string text = fmt::format("{} --seed {}", arguments.program, seed);
   if (arguments.nodes != 0) text += fmt::format(" --nodes {}", arguments.nodes);
+  if (arguments.twins) text += " --twins";
   return text + " --verbose";
 }
 
@@ -67,6 +69,7 @@ bool run_seeds(const Arguments& arguments, std::uint64_t step) {
     StormOptions options;
     options.seed = seed;
     options.nodes = arguments.nodes;
+    options.twins = arguments.twins;
     if (arguments.verbose) {
       options.trace = [](const std::string& line) { fmt::print("{}\n", line); };
     }
@@ -162,6 +165,8 @@ int main(int argc, char** argv) {
   app.add_option("--jobs", arguments.jobs, "so many processes share the seeds");
   app.add_option("--scenario", arguments.scenario, "replays a script against its expected trace");
   app.add_flag("--write", arguments.write, "with --scenario: writes what happens as what should");
+  app.add_flag("--twins", arguments.twins,
+               "one client's leases are used through two nodes at once");
   app.add_flag("--twice", arguments.twice, "run every seed twice: the same must happen");
   app.add_option("--expect", arguments.expect,
                  "succeed only if something is wrong, and all of it with these invariants")

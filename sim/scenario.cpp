@@ -210,6 +210,8 @@ bool Script::on_node(const Words& words) {
 bool Script::on_client(const Words& words) {
   if (words[0] == "connect") {
     world_->connect(client(words.at(1)), node(words.at(2)));
+  } else if (words[0] == "twin") {
+    client(words.at(1)).guid = client(words.at(2)).guid;  // one client, connected twice
   } else if (words[0] == "disconnect") {
     world_->disconnect(client(words.at(1)));
   } else {

@@ -60,10 +60,10 @@ std::string show(const Restrictions& what) {
 }
 
 std::string show(const Break& what) {
-  return fmt::format("break {} of open {} from {} to {}{}",
-                     what.kind == CacheKind::Lease ? "lease" : "oplock", show(what.open),
-                     show_rights(what.from), show_rights(what.to),
-                     what.ack_required ? ", acknowledge" : "");
+  return fmt::format(
+      "break {} of open {} from {} to {}{}{}", what.kind == CacheKind::Lease ? "lease" : "oplock",
+      show(what.open), show_rights(what.from), show_rights(what.to),
+      what.ack_required ? ", acknowledge" : "", what.elsewhere ? ", told elsewhere" : "");
 }
 
 const char* show(RevokeReason reason) {

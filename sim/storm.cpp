@@ -19,6 +19,7 @@ WorldOptions Storm::world_of(const StormOptions& options) {
   WorldOptions world;
   world.seed = options.seed;
   world.trace = options.trace;
+  world.twins = options.twins;
   world.nodes = options.nodes != 0 ? options.nodes : 2 + static_cast<std::uint32_t>(chance.pick(6));
   world.names = 1 + chance.pick(7);
   world.clients = 3 + chance.pick(6);
@@ -120,7 +121,9 @@ void Storm::ask_open(Client& client) {
     how.cache.key.bytes.fill(static_cast<std::uint8_t>(1 + name * 2 + random_.pick(2)));
     how.cache.key.bytes[15] = static_cast<std::uint8_t>(key.generation);
     // Nor of one client through two nodes: docs/limits.md.
-    how.cache.key.bytes[14] = static_cast<std::uint8_t>(client.node.raw());
+    if (!world_.options().twins) {
+      how.cache.key.bytes[14] = static_cast<std::uint8_t>(client.node.raw());
+    }
     how.cache.version = random_.one_in(4) ? 1 : 2;
   } else if (random_.percent(40)) {
     how.cache.kind = CacheKind::Oplock;

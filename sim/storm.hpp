@@ -18,6 +18,7 @@ struct StormOptions {
   std::uint64_t seed = 1;
   std::uint32_t nodes = 0;
   bool kept = true;
+  bool twins = false;  ///< as in WorldOptions
   std::function<void(const std::string&)> trace;
 };
 

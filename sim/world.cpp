@@ -30,7 +30,8 @@ World::World(WorldOptions options)
   for (std::uint32_t i = 1; i <= options_.clients; ++i) {
     Client& client = clients_.emplace_back();
     client.number = i;
-    client.guid.bytes.fill(static_cast<std::uint8_t>(i));
+    const std::uint32_t who = options_.twins ? (i + 1) / 2 : i;
+    client.guid.bytes.fill(static_cast<std::uint8_t>(who));
   }
   for (const auto& node : nodes_) boot(node->id);
 }

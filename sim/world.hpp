@@ -40,6 +40,7 @@ struct WorldOptions {
   Habits habits;
   std::chrono::milliseconds break_timeout{1000};
   std::uint32_t tolerate = 0;
+  bool twins = false;  ///< two clients each are one, connected twice, and share their leases
   pool::ClaimOptions claims;
   std::chrono::microseconds io_within{500};
   bool clocks_differ = true;

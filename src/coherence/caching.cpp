@@ -24,12 +24,37 @@ const OpenId* notify_through(const FileState& file, const Cache& cache) {
   return nullptr;
 }
 
+Break break_of(OpenId open, const CacheId& id, const Cache& cache, CacheRights to, bool ack) {
+  return {open,
+          cache.kind,
+          id.key,
+          cache.rights,
+          to,
+          ack,
+          cache.version == 2 ? cache.epoch : std::uint16_t{0},
+          false};
+}
+
+/// What a lease is now goes to all nodes with opens of it but `except`, which knows.
+void tell_elsewhere(Turn& turn, const CacheId& id, const Cache& cache, CacheRights to, bool ack,
+                    NodeId except) {
+  std::vector<NodeId> told{except};
+  for (const OpenId open : cache.opens) {
+    const auto it = turn.file.opens.find(open);
+    if (it == turn.file.opens.end() || !it->second.answered || is_detached(it->second)) continue;
+    if (std::ranges::find(told, it->second.node) != told.end()) continue;
+    told.push_back(it->second.node);
+    turn.out.breaks.push_back({it->second.node, break_of(open, id, cache, to, ack)});
+    turn.out.breaks.back().what.elsewhere = true;
+  }
+}
+
 void send_break(Turn& turn, const CacheId& id, const Cache& cache, CacheRights to, bool ack) {
   const OpenId* const open = notify_through(turn.file, cache);
   if (open == nullptr) return;
   const NodeId node = turn.file.opens.at(*open).node;
-  turn.out.breaks.push_back({node, Break{*open, cache.kind, id.key, cache.rights, to, ack,
-                                         cache.version == 2 ? cache.epoch : std::uint16_t{0}}});
+  tell_elsewhere(turn, id, cache, to, ack, node);
+  turn.out.breaks.push_back({node, break_of(*open, id, cache, to, ack)});
 }
 
 /// Writes down what is held now. An oplock that fell to nothing is no oplock any more.
@@ -223,6 +248,7 @@ void grant_cache(Turn& turn, const Open& open) {
     cache.rights = asked;
     ++cache.epoch;
     turn.cachers_changed = true;
+    tell_elsewhere(turn, id, cache, asked, false, state.node);
   }
 }
 
@@ -237,7 +263,32 @@ void leave_cache(Turn& turn, OpenId open, const OpenState& state) {
   if (opens.empty()) turn.file.caches.erase(it);
 }
 
-Outcome acknowledge(Turn& turn, const AcknowledgeBreak& ack) {
+std::vector<CacheId> told_through(const FileState& file, NodeId node) {
+  std::vector<CacheId> told;
+  for (const auto& [id, cache] : file.caches) {
+    if (cache.kind != CacheKind::Lease || !cache.breaking || cache.untold) continue;
+    const OpenId* const open = notify_through(file, cache);
+    if (open != nullptr && file.opens.at(*open).node == node) told.push_back(id);
+  }
+  return told;
+}
+
+void tell_again(Turn& turn, const CacheId& id) {
+  const auto it = turn.file.caches.find(id);
+  if (it == turn.file.caches.end() || !it->second.breaking || it->second.untold) return;
+  Cache& cache = it->second;
+  if (notify_through(turn.file, cache) == nullptr) {
+    // Who has not been answered yet hears of what is left.
+    const CacheRights left = cache.required;
+    cache.breaking = false;
+    cache.offered = cache.required = 0;
+    return take_from_absent(turn, CacheId{id}, left);
+  }
+  cache.deadline = turn.now + turn.limits.break_timeout;
+  send_break(turn, it->first, cache, cache.offered, true);
+}
+
+Outcome acknowledge(Turn& turn, NodeId from, const AcknowledgeBreak& ack) {
   FileState& file = turn.file;
   const bool lease = !ack.key.is_zero();
   CacheId id = lease ? lease_id(ack.client, ack.key) : CacheId{ack.open, {}, {}};
@@ -261,6 +312,7 @@ Outcome acknowledge(Turn& turn, const AcknowledgeBreak& ack) {
   if (!accepted) outcome = {NtStatus::InvalidOplockProtocol, {}};
   const CacheRights goal = static_cast<CacheRights>(kept & required);
   if (goal == kept) {
+    if (lease) tell_elsewhere(turn, id, cache, kept, false, from);
     set_rights(turn, id, cache, kept);
     return outcome;
   }

@@ -70,6 +70,11 @@ void grant_cache(Turn& turn, const Open& open);
 void leave_cache(Turn& turn, OpenId open, const OpenState& state);
 
 /// Errors  see [MS-SMB2] 3.3.5.22.1 and 3.3.5.22.2, in command.hpp at AcknowledgeBreak.
-[[nodiscard]] Outcome acknowledge(Turn& turn, const AcknowledgeBreak& ack);
+[[nodiscard]] Outcome acknowledge(Turn& turn, NodeId from, const AcknowledgeBreak& ack);
+
+/// Leases whose client was told of a break through `node`.
+[[nodiscard]] std::vector<CacheId> told_through(const FileState& file, NodeId node);
+/// That node is gone, and maybe what it had to say too: the client is told through another one.
+void tell_again(Turn& turn, const CacheId& id);
 
 }  // namespace flotilla::coherence

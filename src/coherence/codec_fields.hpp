@@ -340,7 +340,7 @@ void visit(A& a, Reclaimed& v) {
 }
 template <class A>
 void visit(A& a, Break& v) {
-  all(a, v.open, v.kind, v.key, v.from, v.to, v.ack_required, v.new_epoch);
+  all(a, v.open, v.kind, v.key, v.from, v.to, v.ack_required, v.new_epoch, v.elsewhere);
 }
 
 template <class A, class... T, std::size_t... I>

@@ -107,7 +107,7 @@ TEST(Codec, Every_command_and_outcome_comes_back_as_it_was) {
     ByteReader in{bytes};
     EXPECT_EQ(decode_outcome(in), outcome);
   }
-  const Break what{OpenId{1}, CacheKind::Lease, key_of(1), 7, 3, true, 20};
+  const Break what{OpenId{1}, CacheKind::Lease, key_of(1), 7, 3, true, 20, true};
   Bytes bytes;
   encode(what, bytes);
   encode(some_restrictions(), bytes);
@@ -286,7 +286,7 @@ TEST(Codec, Bytes_of_a_command_are_pinned) {
   // A change here is a change of what nodes of one pool say to each other: kCommandVersion.
   Bytes bytes;
   encode(Command{FileKey{1, 2, 3}, NodeId{4}, RequestId{5}, MonoTime{6}, Close{OpenId{7}}}, bytes);
-  const Bytes expected = {4, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0,
+  const Bytes expected = {5, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 0,
                           0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 6,
                           0, 0, 0, 0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 0, 0, 0, 0};
   EXPECT_EQ(bytes, expected);

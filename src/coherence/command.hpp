@@ -12,7 +12,7 @@
 
 namespace flotilla::coherence {
 
-inline constexpr std::uint16_t kCommandVersion = 4;
+inline constexpr std::uint16_t kCommandVersion = 5;
 
 /// A client opens the file. Waits while caching rights that conflict are being broken.
 /// Spec    [MS-SMB2] 3.3.5.9; [MS-FSA] 2.1.5.1.2 Open of an Existing File, 2.1.4.12 (breaks)
@@ -355,6 +355,10 @@ struct Outcome {
 /// `key`           zero for an oplock
 /// `ack_required`  false where only read caching was held and goes
 /// `new_epoch`     version 2 leases; 0 else
+/// `elsewhere`     the client hears of it through another node's open of the lease, or has caused
+/// it
+///                 itself through one: this node only learns what its opens have now, and that
+///                 before the client does
 struct Break {
   OpenId open;
   CacheKind kind = CacheKind::Oplock;
@@ -363,6 +367,7 @@ struct Break {
   CacheRights to = 0;
   bool ack_required = false;
   std::uint16_t new_epoch = 0;
+  bool elsewhere = false;
   friend bool operator==(const Break&, const Break&) = default;
 };
 

@@ -174,7 +174,9 @@ void FileTable::Impl::carry_out(Turn& turn, const Command& command) {
             });
             plain(NtStatus::Success);
           },
-          [&](const AcknowledgeBreak& body) { turn.reply(from, request, acknowledge(turn, body)); },
+          [&](const AcknowledgeBreak& body) {
+            turn.reply(from, request, acknowledge(turn, from, body));
+          },
           [&](const SetDeletePending& body) {
             wait_or_answer(turn, command, try_delete(turn, from, request, body),
                            {from, request, body});

@@ -334,6 +334,7 @@ class Trace {
       text += name(what.open) + " " + rights_text(what.from) + "->" + rights_text(what.to);
       if (what.new_epoch != 0) text += " epoch=" + std::to_string(what.new_epoch);
       if (what.ack_required) text += " ack";
+      if (what.elsewhere) text += " elsewhere";
       shown_.push_back(text);
     }
     for (const auto& item : out.restrictions) {

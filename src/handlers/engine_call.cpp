@@ -33,12 +33,16 @@ std::move_only_function<void()> pending_call(const std::shared_ptr<Wait>& wait) 
 
 runtime::Task<ports::OpenOutcome> engine_open(Request& request, FileKey key,
                                               coherence::Open command,
-                                              std::shared_ptr<ports::OpenEvents> events) {
+                                              std::shared_ptr<OpenLink> events) {
   auto shot = runtime::OneShot<ports::OpenOutcome>::make();
   auto wait = std::make_shared<Wait>(Wait{&request, key, {}});
   wait->request_id = request.server.engine().open(
-      key, std::move(command), std::move(events),
-      [shot](ports::OpenOutcome outcome) { shot->set(std::move(outcome)); }, pending_call(wait));
+      key, std::move(command), events,
+      [shot, events](ports::OpenOutcome outcome) {
+        events->granted();
+        shot->set(std::move(outcome));
+      },
+      pending_call(wait));
   ports::OpenOutcome outcome =
       co_await runtime::OneShot<ports::OpenOutcome>::wait(shot, request.executor());
   wait->request = nullptr;

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "handlers/open_link.hpp"
 #include "handlers/request.hpp"
 #include "ports/engine.hpp"
 
@@ -13,7 +14,7 @@ namespace flotilla::handlers {
 /// Calls   the request's executor. After it look session, tree and channel up again.
 runtime::Task<ports::OpenOutcome> engine_open(Request& request, FileKey key,
                                               coherence::Open command,
-                                              std::shared_ptr<ports::OpenEvents> events);
+                                              std::shared_ptr<OpenLink> events);
 
 /// Takes over an open that waits for its client.
 runtime::Task<ports::OpenOutcome> engine_reclaim(Request& request, FileKey key,

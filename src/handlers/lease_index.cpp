@@ -44,6 +44,16 @@ std::shared_ptr<OpenLink> LeaseIndex::attached_link(const ClientGuid& client,
   return nullptr;
 }
 
+void LeaseIndex::tell_early(const ClientGuid& client, const coherence::Break& what) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = leases_.find({client, what.key});
+  if (found == leases_.end()) return;
+  for (const auto& [open, weak] : found->second.opens) {
+    if (open == what.open) continue;
+    if (const std::shared_ptr<OpenLink> link = weak.lock()) link->hear_early(what);
+  }
+}
+
 void LeaseIndex::timed_out(const ClientGuid& client, const LeaseKey& key) {
   const std::scoped_lock lock(mutex_);
   timed_out_.emplace_back(client, key);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/ids.hpp"
+#include "coherence/command.hpp"
 
 namespace flotilla::handlers {
 
@@ -30,6 +31,8 @@ class LeaseIndex {
   /// A link of the lease whose client can be asked; null where all of its opens are detached.
   [[nodiscard]] std::shared_ptr<OpenLink> attached_link(const ClientGuid& client,
                                                         const LeaseKey& key) const;
+  /// A break that is told through `what.open`: CREATEs under way for the lease take it in.
+  void tell_early(const ClientGuid& client, const coherence::Break& what) const;
   /// The lease's break was not acknowledged in time and its opens are fenced: an acknowledgment
   /// that comes yet is Unsuccessful (no break is in progress), as if the lease were still there.
   void timed_out(const ClientGuid& client, const LeaseKey& key);

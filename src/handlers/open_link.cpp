@@ -28,7 +28,10 @@ std::uint8_t oplock_level_of(coherence::CacheRights rights) noexcept {
 }
 
 OpenLink::OpenLink(const std::shared_ptr<ServerChannel>& channel)
-    : server_(channel->server()), channel_(channel), executor_(&channel->executor()) {}
+    : server_(channel->server()),
+      client_(channel->facts().client_guid),
+      channel_(channel),
+      executor_(&channel->executor()) {}
 
 runtime::Executor& OpenLink::executor() const {
   const std::scoped_lock lock(mutex_);
@@ -54,6 +57,7 @@ void OpenLink::post(const coherence::Break& what) {
 }
 
 void OpenLink::on_break(const coherence::Break& what) {
+  if (what.kind == coherence::CacheKind::Lease) server_.leases().tell_early(client_, what);
   // At once where that is possible: a request that came with the one that causes the break, on the
   // same connection, would else be answered before it. Not before a break that is on its way.
   if (executor().in_thread() && posted_.load(std::memory_order_relaxed) == 0) {
@@ -120,6 +124,25 @@ void OpenLink::detach() {
   for (const coherence::Break& what : early) post(what);
 }
 
+void OpenLink::hear_early(const coherence::Break& what) {
+  if (!granted_.load(std::memory_order_acquire)) return;  // its answer will be made out later
+  const std::scoped_lock lock(mutex_);
+  if (state_ != State::Early) return;
+  early_.push_back(what);
+  early_.back().elsewhere = true;
+}
+
+void OpenLink::take_in_early(coherence::Opened& opened) {
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(early_, [&](const coherence::Break& what) {
+    if (!what.elsewhere) return false;
+    if (opened.lease_version == 2) opened.lease_epoch = what.new_epoch;
+    opened.break_in_progress = what.ack_required;
+    if (!what.ack_required) opened.rights = what.to;
+    return true;
+  });
+}
+
 void OpenLink::begin_attach() {
   const std::scoped_lock lock(mutex_);
   state_ = State::Early;
@@ -144,7 +167,7 @@ void OpenLink::deliver(const coherence::Break& what) {
     if (state == State::Detached) {
       // Sent before the engine knew. It asks nobody else while the open has a client by its books;
       // another one of the lease may be there to be asked.
-      if (what.kind != coherence::CacheKind::Lease) return;
+      if (what.kind != coherence::CacheKind::Lease || what.elsewhere) return;
       const auto other = server_.leases().attached_link(open->client_guid, what.key);
       if (other) other->on_break(what);
       return;
@@ -152,7 +175,20 @@ void OpenLink::deliver(const coherence::Break& what) {
     if (!here) return post(what);
   }
   if (!session || open->revoked) return;
+  if (what.elsewhere) return learn(*session, what);
   tell_client(*session, *open, what);
+}
+
+/// What the opens of a lease have from now on.
+void OpenLink::learn(session::Session& session, const coherence::Break& what) {
+  for (const auto& [id, open] : session.opens) {
+    if (open->cache_kind != coherence::CacheKind::Lease || open->lease_key != what.key) continue;
+    open->cache_rights = what.to;
+    state_of(*open).lease_epoch = what.new_epoch;
+    // Where it was asked for here, it has been answered through another node.
+    const auto& link = state_of(*open).events;
+    if (what.elsewhere && !what.ack_required && link) link->acknowledged();
+  }
 }
 
 void OpenLink::retry_break(const ServerChannel* gone) {
@@ -166,12 +202,7 @@ void OpenLink::tell_client(session::Session& session, session::Open& open,
                            const coherence::Break& what) {
   Bytes frame(kBodyOffset);
   if (what.kind == coherence::CacheKind::Lease) {
-    for (const auto& [id, other] : session.opens) {
-      if (other->cache_kind == coherence::CacheKind::Lease && other->lease_key == what.key) {
-        other->cache_rights = what.to;
-        state_of(*other).lease_epoch = what.new_epoch;
-      }
-    }
+    learn(session, what);
     wire::LeaseBreakNotification body;
     body.new_epoch = what.new_epoch;
     body.flags = what.ack_required ? wire::lease_flags::kBreakAckRequired : 0U;

@@ -26,6 +26,13 @@ class OpenLink final : public ports::OpenEvents, public std::enable_shared_from_
   void on_break(const coherence::Break& what) override;
   void on_revoked(coherence::RevokeReason reason) override;
 
+  /// The engine has answered. Calls  in the order of the file's breaks
+  void granted() { granted_.store(true, std::memory_order_release); }
+  /// A break of its lease that is told through another open, while this one is being made: the
+  /// CREATE response will know of it.
+  void hear_early(const coherence::Break& what);
+  /// What was heard so, between the grant and the response: the lease as it is by now.
+  void take_in_early(coherence::Opened& opened);
   /// The open is in `session`: breaks that came before are delivered after the CREATE response,
   /// through `channel` where it lives, else through another one of the session.
   /// Calls   the executor of `channel`
@@ -58,11 +65,13 @@ class OpenLink final : public ports::OpenEvents, public std::enable_shared_from_
   enum class State : std::uint8_t { Early, Attached, Detached };
   void post(const coherence::Break& what);
   void deliver(const coherence::Break& what);
+  static void learn(session::Session& session, const coherence::Break& what);
   void tell_client(session::Session& session, session::Open& open, const coherence::Break& what);
   void drop(coherence::RevokeReason reason);
   runtime::Executor& executor() const;
 
   Server& server_;
+  const ClientGuid client_;
   mutable std::mutex mutex_;  ///< guards the next six; never held in a call that leaves this class
   std::weak_ptr<ServerChannel> channel_;  ///< that the open was made on
   std::weak_ptr<session::Session> session_;
@@ -71,6 +80,7 @@ class OpenLink final : public ports::OpenEvents, public std::enable_shared_from_
   State state_ = State::Early;
   std::vector<coherence::Break> early_;
   std::atomic<bool> revoked_{false};
+  std::atomic<bool> granted_{false};
   std::atomic<std::uint32_t> posted_{0};  ///< breaks on their way to the executor
   struct Unanswered {
     const ServerChannel* through = nullptr;  ///< an identity only

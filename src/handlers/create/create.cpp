@@ -360,6 +360,7 @@ runtime::Task<NtStatus> settle(Request& request, Making& making) {
   }
   making.facts = *facts;
   if (!making.opened.path.empty()) co_await look_at_path(request, making);
+  making.link->take_in_early(making.opened);
   const std::shared_ptr<session::Open> open = hang_up(request, making);
   if (making.overwriting()) state_of(*open).open_file->show_write_time();
   server.open_files().show_times(making.facts, server.clock().wall());

@@ -42,7 +42,7 @@ runtime::Task<NtStatus> hold_base(Request& request, Making& making) {
   // Who may delete a file may delete its streams too: those must be willing to share that.
   command.denies_delete = (making.body.share_access & coherence::kShareDelete) == 0;
   auto link = std::make_shared<OpenLink>(request.channel);
-  std::shared_ptr<ports::OpenEvents> events = link;
+  std::shared_ptr<OpenLink> events = link;
   const std::string path = command.path;
   const ports::OpenOutcome outcome =
       co_await engine_open(request, key, std::move(command), std::move(events));
@@ -135,7 +135,7 @@ runtime::Task<NtStatus> ask_for_file(Request& request, Making& making) {
     }
   }
   const FileKey key = making.file->key();
-  std::shared_ptr<ports::OpenEvents> events = making.link;
+  std::shared_ptr<OpenLink> events = making.link;
   const MonoTime asked = server.clock().mono();
   ports::OpenOutcome outcome =
       co_await engine_open(request, key, std::move(command), std::move(events));

@@ -141,7 +141,7 @@ SetInfoTask begin_posix_replace(Request& request, FileKey key, const Share* shar
   probe.share = coherence::kShareRead | coherence::kShareWrite | coherence::kShareDelete;
   ports::Credentials who = kernel_credentials(*request.session, *share);
   auto link = std::make_shared<OpenLink>(request.channel);
-  std::shared_ptr<ports::OpenEvents> events = link;
+  std::shared_ptr<OpenLink> events = link;
   const ports::OpenOutcome opened =
       co_await engine_open(request, key, std::move(probe), std::move(events));
   if (opened.outcome.status != NtStatus::Success) co_return opened.outcome.status;

@@ -240,6 +240,7 @@ void Holder::on_break(const FileKey& key, const coherence::Break& what) {
   if (cache == nullptr) return;
   cache->epoch = what.new_epoch;
   cache->doubtful = false;
+  if (what.elsewhere) cache->rights = what.from;
   if (what.ack_required) {
     cache->breaking_to = what.to;
   } else {

@@ -176,6 +176,8 @@ class OwnerMachine {
   void apply(NodeId from, const FileKey& key, RequestId request, coherence::Body body);
   void emit(const FileKey& key, coherence::Outbox& effects);
   void emit_now(const FileKey& key, coherence::Outbox& effects);
+  void tell_of_break(const FileKey& key, const coherence::Outbox::BreakTo& it);
+  [[nodiscard]] bool tell_first(const FileKey& key, coherence::Outbox& effects);
   void tell_facts(const FileKey& key, NodeId except);
   void release(const FileKey& key);
   [[nodiscard]] bool ending(NodeId node) const;

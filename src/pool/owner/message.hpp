@@ -13,7 +13,7 @@
 namespace flotilla::pool {
 
 /// A change of any message's meaning or layout is a new version; versions do not mix in a pool.
-inline constexpr std::uint16_t kPeerProtocolVersion = 3;
+inline constexpr std::uint16_t kPeerProtocolVersion = 4;
 
 /// holder -> owner. `request` zero: no answer is wanted.
 struct CommandMessage {

@@ -124,21 +124,40 @@ void OwnerMachine::emit(const FileKey& key, coherence::Outbox& effects) {
   emit_now(key, effects);
 }
 
+/// Nobody waits for the loss of read caching to be acknowledged, so whoever caused it, and all who
+/// are answered later, wait until the holder's node has been told: neither may it get lost with
+/// this owner, nor come late. Of a lost node: until its clients are certainly served no more
+/// (end_lost).
+void OwnerMachine::tell_of_break(const FileKey& key, const coherence::Outbox::BreakTo& it) {
+  std::uint64_t token = 0;
+  const bool counts = log_.find(it.to) != nullptr || going_.contains(it.to);
+  if (counts) {
+    token = next_token_++;
+    barriers_[key].tokens.emplace(token, Token{it.to});
+  }
+  send(it.to, BreakMessage{key, token, it.what});
+}
+
+/// What a client is told of a lease comes after all that its other nodes have said of it. True
+/// where there are such nodes, and the rest of the effects waits for them.
+bool OwnerMachine::tell_first(const FileKey& key, coherence::Outbox& effects) {
+  const auto rest = std::ranges::stable_partition(effects.breaks,
+                                                  [](const auto& it) { return it.what.elsewhere; });
+  const bool any = rest.begin() != effects.breaks.begin();
+  for (auto at = effects.breaks.begin(); at != rest.begin(); ++at) tell_of_break(key, *at);
+  effects.breaks.erase(effects.breaks.begin(), rest.begin());
+  effects.revocations.clear();
+  const auto barrier = barriers_.find(key);
+  return any && barrier != barriers_.end() && !barrier->second.tokens.empty();
+}
+
 void OwnerMachine::emit_now(const FileKey& key, coherence::Outbox& effects) {
   for (const auto& it : effects.revocations) send(it.to, RevokeMessage{key, it.open, it.reason});
-  for (const auto& it : effects.breaks) {
-    // Nobody waits for the loss of read caching to be acknowledged, so whoever caused it, and all
-    // who are answered later, wait until the holder's node has been told: neither may it get lost
-    // with this owner, nor come late. Of a lost node: until its clients are certainly served no
-    // more (end_lost).
-    std::uint64_t token = 0;
-    const bool counts = log_.find(it.to) != nullptr || going_.contains(it.to);
-    if (counts) {
-      token = next_token_++;
-      barriers_[key].tokens.emplace(token, Token{it.to});
-    }
-    send(it.to, BreakMessage{key, token, it.what});
+  if (tell_first(key, effects)) {
+    barriers_[key].waiting.push_back(std::move(effects));
+    return;
   }
+  for (const auto& it : effects.breaks) tell_of_break(key, it);
   for (auto& it : effects.restrictions) send(it.to, RestrictMessage{key, std::move(it.what)});
   // What a node asked in a former life is not answered to the one that it has now, whose own
   // requests may have the same numbers.
