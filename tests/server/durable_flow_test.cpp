@@ -94,6 +94,37 @@ TEST(Durable, AnOpenSurvivesItsConnectionAndComesBackOnce_3_3_5_9_12) {
   EXPECT_EQ(node.engine->status().opens_held, 0U);
 }
 
+/// A client that cuts its connection and is back on another one, ahead of the news of that.
+TEST(Durable, AReconnectWaitsForTheNewsThatTheFormerConnectionIsGone_3_3_5_9_12) {
+  TestNode node;
+  auto client = std::make_unique<TestClient>(node);
+  client->connect();
+  const FileId id = id_of(open_v2(*client, 5));
+  TestClient back(node, {.shard = 1});
+  back.connect();
+  const Bytes context = reconnect_v2(id, 5);
+  const auto ask = [&](TestClient& who) {
+    return who.send_open({.name = u"", .contexts = {{as_bytes("DH2C"), context}}});
+  };
+  const MessageId early = ask(back);
+  EXPECT_FALSE(back.poll(early));
+  client.reset();
+  node.advance(std::chrono::milliseconds(5));
+  const Response again = back.wait(early);
+  ASSERT_EQ(again.status(), NtStatus::Success);
+  EXPECT_EQ(id_of(again).persistent_id, id.persistent_id);
+  // Whose client stays where it is keeps it.
+  TestClient third(node, {.shard = 1});
+  third.connect();
+  const MessageId vain = ask(third);
+  node.advance(std::chrono::milliseconds(100));
+  EXPECT_FALSE(third.poll(vain));
+  node.advance(std::chrono::milliseconds(100));
+  EXPECT_EQ(third.wait(vain).status(), NtStatus::ObjectNameNotFound);
+  EXPECT_EQ(back.close(id_of(again)), NtStatus::Success);
+  EXPECT_EQ(node.engine->status().opens_held, 0U);
+}
+
 TEST(Durable, IsClosedWhenItsTimeIsOver_3_3_6_3) {
   TestNode node;
   FileId id;

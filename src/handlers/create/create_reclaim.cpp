@@ -1,6 +1,8 @@
 // CREATE that names an open which lost its client: on this node, on another one, or from before a
 // restart.
 #include <algorithm>
+#include <array>
+#include <chrono>
 
 #include "base/log.hpp"
 #include "coherence/path_names.hpp"
@@ -309,17 +311,30 @@ std::shared_ptr<session::Open> rebuild(Request& request, Making& making,
   return open;
 }
 
+/// No client has the open, or the one that has it says that its session is gone.
+bool is_given_up(const Request& request, const coherence::KeptFound& found) {
+  const NodeId holder = found.what.holder;
+  if (holder == NodeId{}) return true;
+  const SessionId previous = request.session->previous;
+  return holder != request.server.node() && previous != SessionId{} &&
+         found.what.open.session == previous;
+}
+
+/// Whether the open would be this client's, were its former connection gone.
+bool may_be_given_up(const Request& request, const Making& making,
+                     const coherence::KeptFound& found) {
+  if (found.what.open.session == request.session->id) return false;
+  const auto passport = decode_passport(found.what.open.durability.passport);
+  return passport &&
+         check_reconnect(claimed(found.what.open, *passport), request, making) == NtStatus::Success;
+}
+
 /// An open of another node, or of this one before it was restarted.
 runtime::Task<NtStatus> revive(Request& request, Making& making, coherence::KeptFound found) {
   Server& server = request.server;
   const auto passport = decode_passport(found.what.open.durability.passport);
   if (!passport) co_return NtStatus::ObjectNameNotFound;
-  const bool elsewhere = found.what.holder != NodeId{};
-  if (elsewhere &&
-      (found.what.holder == server.node() || request.session->previous == SessionId{} ||
-       found.what.open.session != request.session->previous)) {
-    co_return NtStatus::ObjectNameNotFound;  // its client is still there
-  }
+  if (!is_given_up(request, found)) co_return NtStatus::ObjectNameNotFound;
   const NtStatus fits = check_reconnect(claimed(found.what.open, *passport), request, making);
   if (fits != NtStatus::Success) co_return fits;
   auto call = [backend = making.backend, who = making.who, key = found.key,
@@ -361,11 +376,38 @@ runtime::Task<NtStatus> revive(Request& request, Making& making, coherence::Kept
   co_return status;
 }
 
-runtime::Task<NtStatus> revive_first(Request& request, Making& making, coherence::KeptQuery query) {
-  std::vector<coherence::KeptFound> found = co_await engine_find(request, query);
-  if (!request.alive()) co_return NtStatus::UserSessionDeleted;
-  if (found.empty()) co_return NtStatus::ObjectNameNotFound;
-  co_return co_await revive(request, making, std::move(found.front()));
+/// Who cuts its connection and comes back at once, on another one, may be faster than the news of
+/// that: the open is still its former session's. So long it is waited for, looking ever less often.
+/// Spec    [MS-SMB2] 3.3.5.9.7, 3.3.5.9.12: an open whose client is there is ObjectNameNotFound
+constexpr std::array kNewsTravels = {std::chrono::milliseconds{4}, std::chrono::milliseconds{8},
+                                     std::chrono::milliseconds{16}, std::chrono::milliseconds{32},
+                                     std::chrono::milliseconds{64}};
+
+runtime::Task<void> wait(Request& request, std::chrono::milliseconds time) {
+  const auto over = runtime::OneShot<bool>::make();
+  request.executor().schedule_after(time, [over] { over->set(true); });
+  co_await runtime::OneShot<bool>::wait(over, request.executor());
+}
+
+runtime::Task<NtStatus> take_back(Request& request, Making& making, OpenId open) {
+  for (std::size_t tries = 0;; ++tries) {
+    auto kept = request.server.durable().take(open, [&](session::Open& there) {
+      return check_reconnect(claimed(there), request, making);
+    });
+    if (kept && kept->has_value()) co_return co_await come_back(request, making, **std::move(kept));
+    if (kept) co_return kept->error();
+    if (open == OpenId{}) co_return NtStatus::ObjectNameNotFound;
+    coherence::KeptQuery query;
+    query.open = open;
+    std::vector<coherence::KeptFound> found = co_await engine_find(request, query);
+    if (!request.alive()) co_return NtStatus::UserSessionDeleted;
+    if (found.empty()) co_return NtStatus::ObjectNameNotFound;
+    const bool waits = !is_given_up(request, found.front()) && tries < kNewsTravels.size() &&
+                       may_be_given_up(request, making, found.front());
+    if (!waits) co_return co_await revive(request, making, std::move(found.front()));
+    co_await wait(request, kNewsTravels.at(tries));
+    if (!request.alive()) co_return NtStatus::UserSessionDeleted;
+  }
 }
 
 }  // namespace
@@ -374,19 +416,7 @@ runtime::Task<NtStatus> reconnect(Request& request, Making& making) {
   const FileId asked =
       making.asks.reconnect_v2 ? making.asks.reconnect_v2->file_id : *making.asks.reconnect_v1;
   making.tells_durable = false;
-  auto kept = request.server.durable().take(OpenId{asked.persistent_id}, [&](session::Open& open) {
-    return check_reconnect(claimed(open), request, making);
-  });
-  NtStatus status = NtStatus::ObjectNameNotFound;
-  if (kept && kept->has_value()) {
-    status = co_await come_back(request, making, **std::move(kept));
-  } else if (kept) {
-    status = kept->error();
-  } else if (asked.persistent_id != 0) {
-    coherence::KeptQuery query;
-    query.open = OpenId{asked.persistent_id};
-    status = co_await revive_first(request, making, query);
-  }
+  const NtStatus status = co_await take_back(request, making, OpenId{asked.persistent_id});
   if (status != NtStatus::Success) {
     log::debug("reconnect of open {} by {}: {}", asked.persistent_id, request.session->user_name,
                name_of(status));
