@@ -8,6 +8,7 @@
 //   close LABEL | lock LABEL OFFSET+LENGTH[s] [wait] | unlock LABEL OFFSET+LENGTH[s]
 //   read LABEL OFFSET | write LABEL OFFSET | ack LABEL RIGHTS | delete LABEL | rename LABEL
 //   disconnect CLIENT | reclaim LABEL CLIENT
+//   twin CLIENT OTHER           before it connects: it is OTHER, connected once more
 //   end NODE | lose NODE | start NODE | hang NODE | wake NODE | split SIDE... | heal
 //   wait MS                     any step is followed by 5 ms in which what it led to happens
 //   # and empty lines are kept
