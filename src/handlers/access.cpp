@@ -18,55 +18,63 @@ std::string_view parent_of(std::string_view path) noexcept {
   return slash == std::string_view::npos ? std::string_view{} : path.substr(0, slash);
 }
 
-Result<Rights> rights_on(ports::Backend& backend, const ports::Credentials& who,
-                         ports::BackendFile& file, std::string_view path) {
-  const auto kernel = backend.granted_access(who, file);
-  if (!kernel) return fail(kernel.error());
-  const auto facts = file.facts();
-  if (!facts) return fail(facts.error());
-  const bool directory = facts->type == ports::FileType::Directory;
-  const bool owner = who.uid == 0 || who.uid == facts->uid || who.use_share_owner;
+namespace {
+
+/// rights_on, by what the backend has said: `kernel` as Backend::granted_access.
+Rights rights_by_mode(const ports::Credentials& who, std::uint32_t kernel,
+                      const ports::FileFacts& facts, std::string_view path) {
+  const bool directory = facts.type == ports::FileType::Directory;
+  const bool owner = who.uid == 0 || who.uid == facts.uid || who.use_share_owner;
   coherence::AccessMask maximal = a::kReadAttributes | a::kReadControl | a::kSynchronize;
-  if ((*kernel & a::kReadData) != 0) {
+  if ((kernel & a::kReadData) != 0) {
     maximal |= a::kReadData | a::kReadEa;
     if (!directory) maximal |= a::kExecute;
   }
-  if ((*kernel & a::kExecute) != 0) maximal |= a::kExecute;
-  if ((*kernel & a::kWriteData) != 0) {
+  if ((kernel & a::kExecute) != 0) maximal |= a::kExecute;
+  if ((kernel & a::kWriteData) != 0) {
     maximal |= a::kWriteData | a::kAppendData | a::kWriteEa | a::kWriteAttributes;
     if (directory) maximal |= a::kDeleteChild;
   }
   if (owner) maximal |= a::kWriteDac | a::kWriteOwner | a::kWriteAttributes;
   if (path.empty()) {
     // The share's root is never removed, but a writer may ask for the right as on any directory.
-    if ((*kernel & a::kWriteData) != 0) maximal |= a::kDelete;
+    if ((kernel & a::kWriteData) != 0) maximal |= a::kDelete;
     return Rights{maximal};
   }
-  maximal |= *kernel & a::kDelete;
-  if (owner && (*kernel & a::kWriteData) != 0) {
+  maximal |= kernel & a::kDelete;
+  if (owner && (kernel & a::kWriteData) != 0) {
     // All that an owner with full mode bits would see on Windows.
     maximal |= a::kDeleteChild;
   }
   return Rights{maximal};
 }
 
-namespace {
-
 /// Nothing where none is stored, or none that can be read.
+std::optional<wire::SecurityDescriptor> decoded(const std::optional<Bytes>& bytes) {
+  std::optional<wire::SecurityDescriptor> out;
+  if (!bytes) return out;
+  if (auto descriptor = wire::SecurityDescriptor::decode(*bytes)) out = std::move(*descriptor);
+  return out;
+}
 Result<std::optional<wire::SecurityDescriptor>> stored_of(ports::BackendFile& file) {
   const auto bytes = file.stored_security();
   if (!bytes) return fail(bytes.error());
-  std::optional<wire::SecurityDescriptor> out;
-  if (*bytes) {
-    if (auto decoded = wire::SecurityDescriptor::decode(**bytes)) out = std::move(*decoded);
-  }
-  return out;
+  return decoded(*bytes);
 }
 
 /// A user's (1) or group's (2) as Linux clients write it: see IdMap::uid_of.
 wire::Sid nfs_sid(std::uint32_t kind, std::uint32_t id) { return wire::Sid{5, {88, kind, id}}; }
 
 }  // namespace
+
+Result<Rights> rights_on(ports::Backend& backend, const ports::Credentials& who,
+                         ports::BackendFile& file, std::string_view path) {
+  const auto kernel = backend.granted_access(who, file);
+  if (!kernel) return fail(kernel.error());
+  const auto facts = file.facts();
+  if (!facts) return fail(facts.error());
+  return rights_by_mode(who, *kernel, *facts, path);
+}
 
 bool is_privileged(const session::Session& session, const Share& share) {
   const auto& credentials = static_cast<const SessionCredentials&>(*session.credentials);
@@ -133,46 +141,40 @@ struct OwnRights {
   bool stored = false;               ///< there is a descriptor
 };
 
-Result<OwnRights> judge_own(ports::Backend& backend, const Requester& who, ports::BackendFile& file,
-                            std::string_view path) {
-  const auto kernel = rights_on(backend, who.kernel, file, path);
-  if (!kernel) return fail(kernel.error());
-  const auto own = stored_of(file);
-  if (!own) return fail(own.error());
-  if (!*own) return OwnRights{kernel->maximal, kernel->maximal, false};
-  const coherence::AccessMask given = rights_by(**own, who.sids);
-  if (who.kernel.use_share_owner) return OwnRights{kernel->maximal, given, true};
+OwnRights judge_own(const Requester& who, Rights kernel, const std::optional<Bytes>& security) {
+  const auto own = decoded(security);
+  if (!own) return OwnRights{kernel.maximal, kernel.maximal, false};
+  const coherence::AccessMask given = rights_by(*own, who.sids);
+  if (who.kernel.use_share_owner) return OwnRights{kernel.maximal, given, true};
   constexpr coherence::AccessMask kData = a::kReadData | a::kWriteData | a::kAppendData;
-  return OwnRights{kernel->maximal, given & (kernel->maximal | ~kData), true};
+  return OwnRights{kernel.maximal, given & (kernel.maximal | ~kData), true};
 }
 
 }  // namespace
 
 Result<Rights> own_rights_for(ports::Backend& backend, const Requester& who,
                               ports::BackendFile& file, std::string_view path) {
-  const auto own = judge_own(backend, who, file, path);
-  if (!own) return fail(own.error());
-  return Rights{own->rights};
+  const auto kernel = rights_on(backend, who.kernel, file, path);
+  if (!kernel) return fail(kernel.error());
+  const auto security = file.stored_security();
+  if (!security) return fail(security.error());
+  return Rights{judge_own(who, *kernel, *security).rights};
 }
 
-Result<Rights> rights_for(ports::Backend& backend, const Requester& who, ports::BackendFile& file,
-                          std::string_view path) {
-  const auto own = judge_own(backend, who, file, path);
-  if (!own) return fail(own.error());
-  coherence::AccessMask maximal = own->rights | (who.privileged ? a::kWriteOwner : 0U);
+Rights rights_by_facts(const Requester& who, const ports::AccessFacts& facts,
+                       std::string_view path) {
+  const Rights kernel = rights_by_mode(who.kernel, facts.granted, facts.file, path);
+  const OwnRights own = judge_own(who, kernel, facts.security);
+  coherence::AccessMask maximal = own.rights | (who.privileged ? a::kWriteOwner : 0U);
   if (who.backs_up) return Rights{maximal | kBackupAccess | kRestoreAccess};
-  if (path.empty()) return Rights{maximal};
-  const auto parent = backend.locate(who.kernel, parent_of(path));
-  if (!parent) return Rights{maximal};
-  const auto above = stored_of(**parent);
-  if (!above) return fail(above.error());
-  if (*above) {
-    const coherence::AccessMask there = rights_by(**above, who.sids);
-    if (!own->stored) maximal &= ~a::kDelete;
+  if (!facts.reaches_above) return Rights{maximal};
+  if (const auto above = decoded(facts.above)) {
+    const coherence::AccessMask there = rights_by(*above, who.sids);
+    if (!own.stored) maximal &= ~a::kDelete;
     if ((there & a::kDeleteChild) != 0) maximal |= a::kDelete;
     if ((there & a::kListDirectory) != 0) maximal |= a::kReadAttributes;
-  } else if (own->stored) {
-    maximal |= own->kernel & (a::kDelete | a::kReadAttributes);
+  } else if (own.stored) {
+    maximal |= own.kernel & (a::kDelete | a::kReadAttributes);
   }
   return Rights{maximal};
 }

@@ -68,10 +68,10 @@ void act_by_privilege(ports::Credentials& who);
 
 /// The rights that the token has by the stored descriptors of the file and of its directory (which
 /// may give DELETE and FILE_READ_ATTRIBUTES), or as rights_on says where none is stored. A user who
-/// has a Unix identity gets no data right that the kernel would refuse. Blocks.
+/// has a Unix identity gets no data right that the kernel would refuse. `path` is the file's.
 /// Spec    [MS-FSA] 2.1.5.1.2.1 Algorithm to Check Access to an Existing File
-[[nodiscard]] Result<Rights> rights_for(ports::Backend& backend, const Requester& who,
-                                        ports::BackendFile& file, std::string_view path);
+[[nodiscard]] Rights rights_by_facts(const Requester& who, const ports::AccessFacts& facts,
+                                     std::string_view path);
 
 /// The same without what the directory gives: what the file itself allows. Blocks.
 [[nodiscard]] Result<Rights> own_rights_for(ports::Backend& backend, const Requester& who,

@@ -56,11 +56,10 @@ wire::MacListing mac_listing(ports::Backend& backend, const Requester& who, std:
   wire::MacListing listing;
   const auto file = backend.locate(who.kernel, path);
   if (!file) return listing;
-  const auto facts = (*file)->facts();
-  if (!facts) return listing;
-  if (const auto rights = rights_for(backend, who, **file, path)) {
-    listing.maximal_access = rights->maximal;
-  }
+  const auto known = backend.access_facts(who.kernel, **file);
+  if (!known) return listing;
+  const ports::FileFacts* const facts = &known->file;
+  listing.maximal_access = rights_by_facts(who, *known, path).maximal;
   put_date_added(facts->created, listing.finder_info.data() + 12);
   if (const auto info = (*file)->open_stream(who.kernel, "AFP_AfpInfo", false)) {
     std::array<std::uint8_t, kAfpInfoBytes> bytes{};

@@ -263,6 +263,18 @@ class BackendFile {
   [[nodiscard]] virtual Result<bool> empty_directory() = 0;
 };
 
+/// All that decides about access to a located file, of one moment.
+/// `granted`        see Backend::granted_access
+/// `security`       see BackendFile::stored_security; `above` is the directory's
+/// `reaches_above`  the user finds the directory; else nothing is known of it. The root has none.
+struct AccessFacts {
+  FileFacts file;
+  std::uint32_t granted = 0;
+  std::optional<Bytes> security;
+  bool reaches_above = false;
+  std::optional<Bytes> above;
+};
+
 struct VolumeFacts {
   std::uint64_t total_bytes = 0;
   std::uint64_t free_bytes = 0;       ///< free for root
@@ -333,6 +345,28 @@ struct Backend {
   /// What the kernel lets `who` do: R, W, X bits of access(2) turned into an access mask.
   [[nodiscard]] virtual Result<std::uint32_t> granted_access(const Credentials& who,
                                                              BackendFile& file) = 0;
+
+  /// What a CREATE asks of every file; whoever can answer it in fewer calls does.
+  [[nodiscard]] virtual Result<AccessFacts> access_facts(const Credentials& who,
+                                                         BackendFile& file) {
+    const auto granted = granted_access(who, file);
+    if (!granted) return fail(granted.error());
+    const auto facts = file.facts();
+    if (!facts) return fail(facts.error());
+    auto security = file.stored_security();
+    if (!security) return fail(security.error());
+    AccessFacts out{*facts, *granted, *std::move(security), false, {}};
+    const std::string_view path = file.located_path();
+    if (path.empty()) return out;
+    const std::size_t slash = path.rfind('/');
+    const auto parent = locate(who, path.substr(0, slash == path.npos ? 0 : slash));
+    if (!parent) return out;
+    auto above = (*parent)->stored_security();
+    if (!above) return fail(above.error());
+    out.reaches_above = true;
+    out.above = *std::move(above);
+    return out;
+  }
 
   [[nodiscard]] virtual Result<VolumeFacts> volume() = 0;
 

@@ -16,12 +16,10 @@ Result<Located> look_at(ports::Backend& backend, const Requester& who,
                         std::shared_ptr<ports::BackendFile> file) {
   Located out;
   out.file = std::move(file);
-  const auto facts = out.file->facts();
+  const auto facts = backend.access_facts(who.kernel, *out.file);
   if (!facts) return fail(facts.error());
-  out.facts = *facts;
-  const auto rights = rights_for(backend, who, *out.file, out.file->located_path());
-  if (!rights) return fail(rights.error());
-  out.rights = *rights;
+  out.facts = facts->file;
+  out.rights = rights_by_facts(who, *facts, out.file->located_path());
   return out;
 }
 

@@ -103,6 +103,13 @@ class PosixBackendImpl final : public PosixBackend {
     return access_mask_of(*share_, who, fd, file.located_path());
   }
 
+  Result<ports::AccessFacts> access_facts(const ports::Credentials& who,
+                                          ports::BackendFile& file) override {
+    const int fd = descriptor_of(file);
+    if (fd < 0) return PosixBackend::access_facts(who, file);
+    return access_facts_of(*share_, who, file.key(), fd, file.located_path());
+  }
+
   Result<ports::VolumeFacts> volume() override {
     struct statvfs fs{};
     if (::fstatvfs(share_->root.get(), &fs) != 0) return fail_errno(During::Other);

@@ -463,34 +463,8 @@ Status PosixFile::set_reparse_point(const ports::Credentials& who, ByteView buff
 Result<std::optional<Bytes>> PosixFile::stored_security() {
   const ActAsDaemon daemon(*share_);
   struct statx st{};
-  const bool keep = share_->keeps_change_times && stat_of(at_.get(), "", st).has_value() &&
-                    XattrCache::settled(st);
-  if (keep) {
-    if (const XattrCache::Blob known = share_->xattrs.security(key_, st)) {
-      return known->empty() ? std::optional<Bytes>() : decode_nt_acl(*known);
-    }
-  }
-  const ProcPath path(at_.get());
-  Bytes blob(4096);
-  for (;;) {
-    const ssize_t size = ::getxattr(path.c_str(), kNtAclXattr, blob.data(), blob.size());
-    if (size >= 0) {
-      blob.resize(static_cast<std::size_t>(size));
-      // Who changed the mode or the ACL on the machine itself meant it.
-      const auto system = system_acl_of(at_.get());
-      if (system && !nt_acl_is_current(blob, *system)) blob.clear();
-      if (keep) share_->xattrs.keep_security(key_, st, blob);
-      if (blob.empty()) return std::optional<Bytes>();
-      return decode_nt_acl(blob);
-    }
-    if (keep && errno == ENODATA) share_->xattrs.keep_security(key_, st, {});
-    if (errno == ERANGE && blob.size() < 65536) {
-      blob.resize(65536);
-      continue;
-    }
-    if (errno == ENODATA || errno == EOPNOTSUPP || errno == EPERM) return std::optional<Bytes>();
-    return fail_errno(During::Ea);
-  }
+  if (const Status ok = stat_of(at_.get(), "", st); !ok) return std::unexpected(ok.error());
+  return stored_security_of(*share_, key_, at_.get(), st);
 }
 
 Status PosixFile::store_security(ByteView descriptor) {
@@ -536,6 +510,37 @@ std::unique_ptr<ports::BackendFile> make_posix_file(SharePtr share, Found found,
   auto file = std::make_unique<PosixFile>(std::move(share), std::move(found), st, key);
   if (data) file->adopt_data();
   return file;
+}
+
+Result<std::optional<Bytes>> stored_security_of(Share& share, const FileKey& key, int fd,
+                                                const struct statx& st) {
+  const bool keep = share.keeps_change_times && XattrCache::settled(st);
+  if (keep) {
+    if (const XattrCache::Blob known = share.xattrs.security(key, st)) {
+      return known->empty() ? std::optional<Bytes>() : decode_nt_acl(*known);
+    }
+  }
+  const ProcPath path(fd);
+  Bytes blob(4096);
+  for (;;) {
+    const ssize_t size = ::getxattr(path.c_str(), kNtAclXattr, blob.data(), blob.size());
+    if (size >= 0) {
+      blob.resize(static_cast<std::size_t>(size));
+      // Who changed the mode or the ACL on the machine itself meant it.
+      const auto system = system_acl_of(fd);
+      if (system && !nt_acl_is_current(blob, *system)) blob.clear();
+      if (keep) share.xattrs.keep_security(key, st, blob);
+      if (blob.empty()) return std::optional<Bytes>();
+      return decode_nt_acl(blob);
+    }
+    if (keep && errno == ENODATA) share.xattrs.keep_security(key, st, {});
+    if (errno == ERANGE && blob.size() < 65536) {
+      blob.resize(65536);
+      continue;
+    }
+    if (errno == ENODATA || errno == EOPNOTSUPP || errno == EPERM) return std::optional<Bytes>();
+    return fail_errno(During::Ea);
+  }
 }
 
 int descriptor_of(ports::BackendFile& file) noexcept {

@@ -212,5 +212,13 @@ inline constexpr std::uint32_t kSymlinkTag = 0xA000000C;
                                      const struct statx& st);
 [[nodiscard]] std::uint32_t access_mask_of(const Share& share, const ports::Credentials& who,
                                            int fd, std::string_view path);
+/// See ports::Backend::access_facts. `path` is that of the file `key` behind `fd`.
+[[nodiscard]] Result<ports::AccessFacts> access_facts_of(Share& share,
+                                                         const ports::Credentials& who,
+                                                         const FileKey& key, int fd,
+                                                         std::string_view path);
+/// What BackendFile::stored_security answers, as the daemon; `st` is fresh.
+[[nodiscard]] Result<std::optional<Bytes>> stored_security_of(Share& share, const FileKey& key,
+                                                              int fd, const struct statx& st);
 
 }  // namespace flotilla::vfs
