@@ -132,6 +132,15 @@ Requester requester_of(Server& server, const session::Session& session, const Sh
   return out;
 }
 
+const std::shared_ptr<const Requester>& requester_for(Server& server,
+                                                      const session::Session& session,
+                                                      const Share& share) {
+  const auto& credentials = static_cast<const SessionCredentials&>(*session.credentials);
+  std::shared_ptr<const Requester>& known = credentials.requesters[&share];
+  if (!known) known = std::make_shared<const Requester>(requester_of(server, session, share));
+  return known;
+}
+
 namespace {
 
 /// What the file itself says of a user, without its directory.

@@ -2,6 +2,7 @@
 // is one, else from the kernel's mode bits.
 #pragma once
 
+#include <memory>
 #include <string_view>
 
 #include "base/result.hpp"
@@ -65,6 +66,10 @@ void act_by_privilege(ports::Credentials& who);
 
 [[nodiscard]] Requester requester_of(Server& server, const session::Session& session,
                                      const Share& share);
+/// The same, made once for as long as the session's credentials are what they are.
+[[nodiscard]] const std::shared_ptr<const Requester>& requester_for(Server& server,
+                                                                    const session::Session& session,
+                                                                    const Share& share);
 
 /// The rights that the token has by the stored descriptors of the file and of its directory (which
 /// may give DELETE and FILE_READ_ATTRIBUTES), or as rights_on says where none is stored. A user who

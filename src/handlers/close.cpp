@@ -232,7 +232,7 @@ runtime::Task<NtStatus> close_open(Server& server, runtime::Executor& executor,
 HandlerTask handle_close(Request& request) {
   const auto body = wire::decode<wire::CloseRequest>(request.message);
   if (!body) co_return wire::status_of(body.error());
-  const auto found = request.find_open(body->file_id);
+  auto found = request.find_open(body->file_id);
   if (!found) co_return found.error();
   const std::shared_ptr<session::Open>& open = *found;
   wire::CloseResponse response;
@@ -270,6 +270,8 @@ HandlerTask handle_close(Request& request) {
       co_await close_open(request.server, request.executor(), request.session, open);
   if (is_error(closed)) co_return closed;
   wire::encode(response, request.out);
+  // The descriptor and all else goes when the client has its answer.
+  request.executor().post([gone = *std::move(found)] {});
   co_return NtStatus::Success;
 }
 

@@ -20,12 +20,16 @@
 
 namespace flotilla::handlers {
 
+struct Requester;  // handlers/access.hpp: who asks, in both worlds
+
 /// On session::Session::credentials.
 struct SessionCredentials final : session::Attachment {
   std::shared_ptr<const ports::Token> token;
   ports::Credentials kernel;
   /// On shares that force a user or a group: made when they are first asked for.
   mutable std::map<const Share*, ports::Credentials> forced;
+  /// See requester_for(); likewise.
+  mutable std::map<const Share*, std::shared_ptr<const Requester>> requesters;
 };
 
 /// What kernel_credentials() says of a share that forces a user or a group.

@@ -47,6 +47,7 @@ void learn_posix(Request& request) {
   if (credentials.kernel.posix_names) return;
   credentials.kernel.posix_names = true;
   credentials.forced.clear();
+  credentials.requesters.clear();
 }
 
 wire::PosixFacts posix_facts_of(const ports::FileFacts& facts) {

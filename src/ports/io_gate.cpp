@@ -78,6 +78,12 @@ bool IoGate::must_break_readers(OpenId /*open*/, const ClientGuid& client,
 }
 
 void IoGate::drain(std::unique_lock<std::mutex> lock, std::function<void()> done) {
+  if (inflight_.empty()) {  // then nobody waits either
+    ++generation_;
+    lock.unlock();
+    if (done) done();
+    return;
+  }
   drains_.push_back({generation_, std::move(done)});
   ++generation_;
   const std::vector<std::function<void()>> ready = take_drained();
@@ -101,6 +107,11 @@ void IoGate::revoke(OpenId open, std::function<void()> drained) {
   const auto at = std::lower_bound(revoked_.begin(), revoked_.end(), open);
   if (at == revoked_.end() || *at != open) revoked_.insert(at, open);
   drain(std::move(lock), std::move(drained));
+}
+
+bool IoGate::idle() const {
+  const std::lock_guard guard{mutex_};
+  return inflight_.empty();
 }
 
 void IoGate::readmit(OpenId open) {

@@ -74,6 +74,8 @@ class IoGate : public std::enable_shared_from_this<IoGate> {
   void restrict(coherence::Restrictions restrictions, std::function<void()> drained);
   /// No I/O of `open` is admitted after this; `drained` as above.
   void revoke(OpenId open, std::function<void()> drained);
+  /// True where no I/O is under way: revoke() would not have to wait.
+  [[nodiscard]] bool idle() const;
   /// The open has come back to this node by a reclaim.
   void readmit(OpenId open);
   /// Restrictions of a new owner or epoch: versions start anew.

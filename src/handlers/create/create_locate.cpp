@@ -66,11 +66,14 @@ Result<Located> make_at(ports::Backend& backend, const Requester& who, const std
   return file;
 }
 
-Requester requester_for(Request& request, const Making& making) {
-  Requester who = requester_of(request.server, *request.session, *making.share);
-  if (!making.by_privilege) return who;
-  act_by_privilege(who.kernel);
-  who.privileged = who.backs_up = true;
+std::shared_ptr<const Requester> asker_of(Request& request, const Making& making) {
+  if (!making.by_privilege) {
+    return requester_for(request.server, *request.session, *making.share);
+  }
+  auto who =
+      std::make_shared<Requester>(requester_of(request.server, *request.session, *making.share));
+  act_by_privilege(who->kernel);
+  who->privileged = who->backs_up = true;
   return who;
 }
 
@@ -78,10 +81,12 @@ Requester requester_for(Request& request, const Making& making) {
 
 runtime::Task<Result<Located>> locate(Request& request, const Making& making) {
   std::shared_ptr<ports::Backend> backend = making.backend;
-  Requester who = requester_for(request, making);
+  std::shared_ptr<const Requester> asker = asker_of(request, making);
   const bool local = backend->local();
   const bool deletes = (making.body.create_options & o::kDeleteOnClose) != 0;
-  auto call = [backend, name = making.name, who, deletes]() -> Result<Located> {
+  auto call = [backend, name = making.name, asker = std::move(asker),
+               deletes]() -> Result<Located> {
+    const Requester& who = *asker;
     auto found = backend->locate(who.kernel, name.path);
     if (!found) return fail(found.error());
     auto base = look_at(*backend, who, *std::move(found));
@@ -96,13 +101,14 @@ runtime::Task<Result<Located>> locate(Request& request, const Making& making) {
 
 runtime::Task<Result<Located>> make_file(Request& request, const Making& making) {
   std::shared_ptr<ports::Backend> backend = making.backend;
-  Requester who = requester_for(request, making);
+  std::shared_ptr<const Requester> asker = asker_of(request, making);
   const bool directory = (making.body.create_options & o::kDirectoryFile) != 0;
   const std::uint32_t attributes = initial_attributes(making.body.file_attributes, directory);
   const bool local = backend->local();
   const bool compressible = (making.body.create_options & o::kNoCompression) == 0;
-  auto call = [backend, name = making.name, who, directory, attributes, compressible,
-               asks = making.asks]() -> Result<Located> {
+  auto call = [backend, name = making.name, asker = std::move(asker), directory, attributes,
+               compressible, asks = making.asks]() -> Result<Located> {
+    const Requester& who = *asker;
     if (name.stream.empty()) {
       return make_at(*backend, who, name.path, directory, attributes, asks, compressible);
     }

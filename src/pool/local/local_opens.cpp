@@ -97,7 +97,8 @@ std::shared_ptr<ports::IoGate> LocalOpens::gate_to_drain(const FileKey& key,
   Lane& lane = lanes_[lane_of(key)];
   const std::lock_guard lock(lane.mutex);
   const auto at = lane.opens.find(open);
-  return at == lane.opens.end() ? nullptr : at->second.gate;
+  if (at == lane.opens.end() || at->second.gate->idle()) return nullptr;
+  return at->second.gate;
 }
 
 void LocalOpens::drained(const std::shared_ptr<ports::IoGate>& gate, coherence::Body body,

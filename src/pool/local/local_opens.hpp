@@ -64,7 +64,8 @@ class LocalOpens {
                                       ports::Completion completion);
   /// A command that gives an open back must not overtake the open's I/O, which others may forbid
   /// from then on; nor a Reclaim the Detach that waits for that here: it would take the open from
-  /// the client that has come back. The gate that it has to pass first; nothing for other commands.
+  /// the client that has come back. The gate that it has to pass first; nothing for other
+  /// commands, and where no I/O is under way.
   [[nodiscard]] std::shared_ptr<ports::IoGate> gate_to_drain(const FileKey& key,
                                                              const coherence::Body& body);
   /// Runs `then` with `body` when the I/O that the gate has admitted has ended: maybe at once.
