@@ -96,6 +96,7 @@ struct Options {
   std::size_t depth = 1;
   std::size_t files = 16;
   std::string other;
+  std::string shared = "bench-same";
   bool leases = false;
   bool eager = false;
   bool poll = false;
@@ -173,6 +174,7 @@ int run(const Options& options) {
     other = *std::move(client);
   }
   plan.other = other.get();
+  plan.shared = options.shared;
   plan.leases = options.leases;
   plan.eager = options.eager;
   plan.poll = options.poll;
@@ -234,6 +236,8 @@ int main(int argc, char** argv) {
   app.add_option("--files", options.files, "own-open: files of each chain")->capture_default_str();
   app.add_option("--shared-before", options.other,
                  "HOST[:PORT]: the files are open through this server while they are made");
+  app.add_option("--file", options.shared, "same-open, hand-over: the file that all clients use")
+      ->capture_default_str();
   app.add_flag("--leases", options.leases, "own-open: ask for read, write and handle caching");
   app.add_flag("--eager", options.eager, "hand-over: give the lock back though nobody waits yet");
   app.add_flag("--poll", options.poll,

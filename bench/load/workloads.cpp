@@ -237,9 +237,10 @@ std::expected<Result, std::string> open_close(Clients& clients, const Plan& plan
   Run run(plan);
   std::vector<std::unique_ptr<OpenClose>> chains;
   for (std::size_t i = 0; i < clients.size() * plan.depth; ++i) {
-    std::vector<std::u16string> names{u"bench-same"};
-    if (own) {
-      names.clear();
+    std::vector<std::u16string> names;
+    if (!own) {
+      names.push_back(wire::utf16_of(plan.shared).value_or(u"bench-same"));
+    } else {
       for (std::size_t n = 0; n < plan.files; ++n) {
         names.push_back(*wire::utf16_of(fmt::format("bench-own-{}-{}", i, n)));
       }
@@ -261,7 +262,7 @@ std::expected<Result, std::string> hand_over(Clients& clients, const Plan& plan)
   baton.eager = plan.eager;
   std::vector<std::unique_ptr<Locker>> lockers;
   for (const auto& client : clients) {
-    const auto id = client->open(u"bench-lock");
+    const auto id = client->open(wire::utf16_of(plan.shared).value_or(u"bench-same"));
     if (!id) return std::unexpected(fmt::format("opening: {}", name_of(id.error())));
     lockers.push_back(std::make_unique<Locker>(run, baton, *client, *id));
   }

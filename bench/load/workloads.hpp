@@ -19,6 +19,7 @@ struct Plan {
   std::size_t depth = 1;                 ///< open+close chains at once on each connection
   std::size_t files = 16;                ///< of its own that a chain goes through
   Client* other = nullptr;               ///< has the files open while they are made; borrowed
+  std::string shared = "bench-same";     ///< the file that all clients use
   bool leases = false;                   ///< own files: ask for RWH, one lease for each file
   bool eager = false;                    ///< locks: give back at once
   bool poll = false;                     ///< do not sleep while answers are awaited
