@@ -31,8 +31,8 @@ CipherCtx make_cipher_ctx(const EVP_CIPHER* cipher, ByteView key, bool encrypt) 
   FLOTILLA_CHECK(key.size() == static_cast<std::size_t>(EVP_CIPHER_get_key_length(cipher)));
   FLOTILLA_CHECK(
       EVP_CipherInit_ex(ctx.get(), cipher, nullptr, key.data(), nullptr, encrypt ? 1 : 0) == 1);
-  // OpenSSL 3.0 would say so to the cipher again with each new IV; GCM and its like never pad.
-  if (EVP_CIPHER_get_mode(cipher) == EVP_CIPH_CBC_MODE) EVP_CIPHER_CTX_set_padding(ctx.get(), 0);
+  // OpenSSL 3.0 would say so to the cipher again with each new IV; GCM never pads.
+  if (EVP_CIPHER_get_mode(cipher) != EVP_CIPH_GCM_MODE) EVP_CIPHER_CTX_set_padding(ctx.get(), 0);
   return ctx;
 }
 
