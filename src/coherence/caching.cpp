@@ -49,11 +49,12 @@ void tell_elsewhere(Turn& turn, const CacheId& id, const Cache& cache, CacheRigh
   }
 }
 
-void send_break(Turn& turn, const CacheId& id, const Cache& cache, CacheRights to, bool ack) {
+void send_break(Turn& turn, const CacheId& id, Cache& cache, CacheRights to, bool ack) {
   const OpenId* const open = notify_through(turn.file, cache);
   if (open == nullptr) return;
   const NodeId node = turn.file.opens.at(*open).node;
   tell_elsewhere(turn, id, cache, to, ack, node);
+  cache.told = node;
   turn.out.breaks.push_back({node, break_of(*open, id, cache, to, ack)});
 }
 
@@ -260,20 +261,35 @@ void leave_cache(Turn& turn, OpenId open, const OpenState& state) {
   opens.erase(std::remove(opens.begin(), opens.end(), open), opens.end());
   turn.look_again = true;
   turn.cachers_changed = turn.cachers_changed || it->second.rights != 0;
-  if (opens.empty()) turn.file.caches.erase(it);
+  if (opens.empty()) {
+    turn.file.caches.erase(it);
+  } else {
+    tell_where_client_is(turn, state.cache, state.node);
+  }
+}
+
+void tell_where_client_is(Turn& turn, const CacheId& id, NodeId left) {
+  const auto it = turn.file.caches.find(id);
+  if (it == turn.file.caches.end() || !it->second.breaking || it->second.untold) return;
+  Cache& cache = it->second;
+  if (cache.told != left || left.raw() == 0) return;
+  const bool still_there = std::ranges::any_of(cache.opens, [&](OpenId open) {
+    const OpenState& other = turn.file.opens.at(open);
+    return other.answered && other.node == left;
+  });
+  if (!still_there) send_break(turn, id, cache, cache.offered, true);
 }
 
 std::vector<CacheId> told_through(const FileState& file, NodeId node) {
   std::vector<CacheId> told;
   for (const auto& [id, cache] : file.caches) {
     if (cache.kind != CacheKind::Lease || !cache.breaking || cache.untold) continue;
-    const OpenId* const open = notify_through(file, cache);
-    if (open != nullptr && file.opens.at(*open).node == node) told.push_back(id);
+    if (cache.told == node) told.push_back(id);
   }
   return told;
 }
 
-void tell_again(Turn& turn, const CacheId& id) {
+void tell_again(Turn& turn, const CacheId& id, NodeId gone) {
   const auto it = turn.file.caches.find(id);
   if (it == turn.file.caches.end() || !it->second.breaking || it->second.untold) return;
   Cache& cache = it->second;
@@ -285,7 +301,7 @@ void tell_again(Turn& turn, const CacheId& id) {
     return take_from_absent(turn, CacheId{id}, left);
   }
   cache.deadline = turn.now + turn.limits.break_timeout;
-  send_break(turn, it->first, cache, cache.offered, true);
+  if (cache.told == gone) send_break(turn, it->first, cache, cache.offered, true);
 }
 
 Outcome acknowledge(Turn& turn, NodeId from, const AcknowledgeBreak& ack) {

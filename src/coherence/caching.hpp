@@ -72,9 +72,13 @@ void leave_cache(Turn& turn, OpenId open, const OpenState& state);
 /// Errors  see [MS-SMB2] 3.3.5.22.1 and 3.3.5.22.2, in command.hpp at AcknowledgeBreak.
 [[nodiscard]] Outcome acknowledge(Turn& turn, NodeId from, const AcknowledgeBreak& ack);
 
+/// The last open of the lease on `left` has gone from there. Where that was where its client was
+/// told of a break, it may have gone before it heard: it is told again through another node.
+void tell_where_client_is(Turn& turn, const CacheId& id, NodeId left);
 /// Leases whose client was told of a break through `node`.
 [[nodiscard]] std::vector<CacheId> told_through(const FileState& file, NodeId node);
-/// That node is gone, and maybe what it had to say too: the client is told through another one.
-void tell_again(Turn& turn, const CacheId& id);
+/// That node is gone, and maybe what it had to say too: the client is told through another one, and
+/// has its whole time.
+void tell_again(Turn& turn, const CacheId& id, NodeId gone);
 
 }  // namespace flotilla::coherence

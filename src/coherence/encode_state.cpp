@@ -15,7 +15,7 @@ void visit(A& a, CacheId& v) {
 }
 template <class A>
 void visit(A& a, Cache& v) {
-  all(a, v.kind, v.version, v.epoch, v.rights, v.offered, v.required, v.breaking, v.untold,
+  all(a, v.kind, v.version, v.epoch, v.rights, v.offered, v.required, v.breaking, v.told, v.untold,
       v.doubtful, v.has_parent, v.parent_key, v.deadline);
   visit_list(a, v.opens, 8);
 }

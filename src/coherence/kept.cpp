@@ -137,7 +137,7 @@ void remember_sequence(FileState& file, OpenId open, LockSequence sequence) {
 OpenId lose_client(Turn& turn, const std::vector<OpenId>& opens, bool node_lives) {
   FileState& file = turn.file;
   OpenId last;
-  std::vector<CacheId> caches;
+  std::vector<std::pair<CacheId, NodeId>> caches;
   for (const OpenId id : opens) {
     if (!survives(file, id)) {
       if (remove_open(turn, id)) last = id;
@@ -145,14 +145,16 @@ OpenId lose_client(Turn& turn, const std::vector<OpenId>& opens, bool node_lives
     }
     OpenState& open = file.opens.at(id);
     Kept& kept = file.kept.at(id);
-    kept.last_node = node_lives ? open.node : NodeId{};
+    const NodeId left = open.node;
+    kept.last_node = node_lives ? left : NodeId{};
     kept.deadline = deadline_of(turn, kept.durability);
     open.node = NodeId{};
     drop_waits(turn, id);
     turn.look_again = true;
-    if (open.cached) caches.push_back(open.cache);
+    if (open.cached) caches.emplace_back(open.cache, left);
   }
-  for (const CacheId& id : caches) {
+  for (const auto& [id, left] : caches) {
+    tell_where_client_is(turn, id, left);
     if (const OpenId ended = orphan_break(turn, id); ended.raw() != 0) last = ended;
   }
   return last;

@@ -70,6 +70,7 @@ void take_in_cache(Turn& turn, const AssertOpen& asserted) {
       cache.untold = false;
     }
     cache.required = cache.offered;
+    if (asserted.breaking) cache.told = turn.file.opens.at(open.open).node;
     cache.deadline = turn.now + turn.limits.break_timeout;
     cache.doubtful = cache.doubtful || (asserted.breaking && (held & kCacheWrite) == 0);
   }
@@ -214,7 +215,7 @@ Closed node_gone(Turn& turn, NodeId node, NodeId told_by, bool answer_wanted) {
   const bool was_unlinking = file.unlinking && file.unlink_node == node;
   const std::vector<CacheId> told = told_through(file, node);
   OpenId last = lose_client(turn, gone, false);
-  for (const CacheId& id : told) tell_again(turn, id);
+  for (const CacheId& id : told) tell_again(turn, id, node);
   for (auto& [id, kept] : file.kept) {
     if (kept.last_node == node) kept.last_node = NodeId{};
   }

@@ -28,6 +28,7 @@ struct CacheId {
 /// `breaking`  a break is out that must be acknowledged; then `offered` is what the client may keep
 ///             of it and `required` (a subset) what the conflict leaves it in the end
 /// `opens`     ascending; one for an oplock
+/// `told`      of a break: the node through which its client was told last
 /// `untold`    of a break: no client was there to be told; who reclaims an open of it owes it that
 /// `doubtful`  was being broken when its owner was lost (AssertOpen): until AllAsserted
 struct Cache {
@@ -38,6 +39,7 @@ struct Cache {
   CacheRights offered = 0;
   CacheRights required = 0;
   bool breaking = false;
+  NodeId told;
   bool untold = false;
   bool doubtful = false;
   bool has_parent = false;
