@@ -9,7 +9,7 @@ namespace flotilla::app {
 namespace {
 
 constexpr std::uint16_t kAskingService = 0x4E04;
-enum class Question : std::uint8_t { OpensBelow = 1, Renamed, FindLease };
+enum class Question : std::uint8_t { OpensBelow = 1, Renamed, FindLease, DeletePending };
 
 void put_text(ByteWriter& writer, std::string_view text) {
   writer.u32(static_cast<std::uint32_t>(text.size()));
@@ -110,6 +110,16 @@ void PoolAsking::renamed(const FileKey& file, const std::string& path,
   ask(others(), question, [done = std::move(done)](std::vector<Bytes>) mutable { done(); });
 }
 
+void PoolAsking::delete_pending(const FileKey& file, bool pending,
+                                std::move_only_function<void()> done) {
+  Bytes question;
+  ByteWriter writer(question);
+  writer.u8(static_cast<std::uint8_t>(Question::DeletePending));
+  put(writer, file);
+  writer.u8(pending ? 1 : 0);
+  ask(others(), question, [done = std::move(done)](std::vector<Bytes>) mutable { done(); });
+}
+
 void PoolAsking::find_lease(const std::vector<NodeId>& nodes, const ClientGuid& client,
                             const LeaseKey& key,
                             std::move_only_function<void(std::vector<handlers::LeasePlace>)> done) {
@@ -148,6 +158,12 @@ Bytes PoolAsking::answer(ByteView request) {
       const FileKey file = take_key(reader);
       const std::string path = take_text(reader);
       if (reader.ok()) server_.open_files().renamed_elsewhere(file, path);
+      break;
+    }
+    case Question::DeletePending: {
+      const FileKey file = take_key(reader);
+      const bool pending = reader.u8() != 0;
+      if (reader.ok()) server_.open_files().delete_pending_elsewhere(file, pending);
       break;
     }
     case Question::FindLease: {

@@ -17,6 +17,8 @@ class PoolAsking final : public handlers::PoolQueries {
                    std::move_only_function<void(std::vector<FileKey>)> done) override;
   void renamed(const FileKey& file, const std::string& path,
                std::move_only_function<void()> done) override;
+  void delete_pending(const FileKey& file, bool pending,
+                      std::move_only_function<void()> done) override;
   void find_lease(const std::vector<NodeId>& nodes, const ClientGuid& client, const LeaseKey& key,
                   std::move_only_function<void(std::vector<handlers::LeasePlace>)> done) override;
 

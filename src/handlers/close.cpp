@@ -10,6 +10,7 @@
 #include "handlers/lease_index.hpp"
 #include "handlers/open_state.hpp"
 #include "handlers/pipe.hpp"
+#include "handlers/pool_lookup.hpp"
 #include "handlers/request.hpp"
 #include "wire/smb2.hpp"
 
@@ -145,6 +146,7 @@ runtime::Task<NtStatus> finish_close(Server& server, runtime::Executor& executor
                                      Deleter deleter) {
   const auto* const closed = std::get_if<coherence::Closed>(&outcome.answer);
   if (outcome.status != NtStatus::Success || closed == nullptr || !closed->unlink) {
+    if (deleter.on_close) co_await tell_delete_pending(server, executor, key, true);
     co_return NtStatus::Success;
   }
   ports::Backend* const backend = share.backend.get();
@@ -204,6 +206,10 @@ runtime::Task<NtStatus> close_open(Server& server, runtime::Executor& executor,
       const Result<bool> empty = co_await offload(
           server, executor, state_of(*open).share->backend->local(), std::move(look));
       keeps_name = empty && !*empty;
+    }
+    if (open->delete_on_close && !keeps_name) {
+      deleter.on_close = true;
+      if (const auto& entry = state_of(*open).open_file) entry->delete_pending = true;
     }
     if (state_of(*open).name_goes_at_close && !hold && !keeps_name) {
       co_await take_name(server, executor, open, closer_of(*session, *open), deleter);

@@ -38,6 +38,7 @@ void drop_open(Server& server, session::Session& session,
 struct Deleter {
   ClientGuid client;
   LeaseKey parent_key;
+  bool on_close = false;  ///< said with the CREATE: others may learn of it only now
 };
 
 /// Ends the engine's grant of an open that never reached its session (a CREATE that failed after

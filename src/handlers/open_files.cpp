@@ -72,14 +72,18 @@ void OpenFiles::renamed(Entry& entry, std::string path) {
   tables_->places.emplace(Place{entry.share_, entry.path_}, &entry);
 }
 
+std::shared_ptr<OpenFiles::Entry> OpenFiles::find(const FileKey& file) const {
+  const std::scoped_lock lock(tables_->mutex);
+  const auto slot = tables_->files.find(file);
+  return slot == tables_->files.end() ? nullptr : slot->second.lock();
+}
+
 void OpenFiles::renamed_elsewhere(const FileKey& file, const std::string& path) {
-  std::shared_ptr<Entry> entry;  // outlives the lock: its destructor takes it too
-  {
-    const std::scoped_lock lock(tables_->mutex);
-    const auto slot = tables_->files.find(file);
-    if (slot != tables_->files.end()) entry = slot->second.lock();
-  }
-  if (entry) renamed(*entry, path);
+  if (const std::shared_ptr<Entry> entry = find(file)) renamed(*entry, path);
+}
+
+void OpenFiles::delete_pending_elsewhere(const FileKey& file, bool pending) {
+  if (const std::shared_ptr<Entry> entry = find(file)) entry->delete_pending = pending;
 }
 
 std::vector<FileKey> OpenFiles::below(const void* share, std::string_view path,

@@ -66,8 +66,11 @@ class OpenFiles {
                                            std::size_t limit) const;
   /// Another node has renamed the file, which may be open here.
   void renamed_elsewhere(const FileKey& file, const std::string& path);
+  /// Whether the file, which may be open here, goes with its last close: as another node has it.
+  void delete_pending_elsewhere(const FileKey& file, bool pending);
 
  private:
+  [[nodiscard]] std::shared_ptr<Entry> find(const FileKey& file) const;
   using Place = std::pair<const void*, std::string>;
   struct Tables {
     std::mutex mutex;

@@ -49,6 +49,16 @@ TEST(OpenFiles, ARenameElsewhereIsSeenByTheOpensHere) {
   EXPECT_EQ(files.below(&kShareA, "b", 9), std::vector<FileKey>(1, FileKey{1, 2, 0}));
 }
 
+TEST(OpenFiles, ADeletionElsewhereIsSeenByTheOpensHere) {
+  OpenFiles files;
+  const auto file = files.hold({1, 2, 0}, &kShareA, "x");
+  files.delete_pending_elsewhere({1, 2, 0}, true);
+  files.delete_pending_elsewhere({1, 9, 0}, true);
+  EXPECT_TRUE(file->delete_pending);
+  files.delete_pending_elsewhere({1, 2, 0}, false);
+  EXPECT_FALSE(file->delete_pending);
+}
+
 TEST(OpenFiles, AFileThatIsOpenedAgainStartsAnew) {
   OpenFiles files;
   {

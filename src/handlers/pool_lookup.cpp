@@ -25,6 +25,14 @@ runtime::Task<void> tell_renamed(Server& server, runtime::Executor& executor, Fi
   co_await runtime::OneShot<bool>::wait(shot, executor);
 }
 
+runtime::Task<void> tell_delete_pending(Server& server, runtime::Executor& executor, FileKey file,
+                                        bool pending) {
+  if (server.queries() == nullptr) co_return;
+  auto shot = runtime::OneShot<bool>::make();
+  server.queries()->delete_pending(file, pending, [shot] { shot->set(true); });
+  co_await runtime::OneShot<bool>::wait(shot, executor);
+}
+
 runtime::Task<void> claim_client(Server& server, runtime::Executor& executor, ClientGuid client,
                                  SessionId session) {
   if (server.queries() == nullptr || client.is_zero()) co_return;

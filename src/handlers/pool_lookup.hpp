@@ -13,6 +13,9 @@ runtime::Task<std::vector<FileKey>> opens_below(Server& server, runtime::Executo
 /// The other nodes' opens of a file learn its new name.
 runtime::Task<void> tell_renamed(Server& server, runtime::Executor& executor, FileKey file,
                                  std::string path);
+/// The other nodes' opens of a file show whether it is delete-pending.
+runtime::Task<void> tell_delete_pending(Server& server, runtime::Executor& executor, FileKey file,
+                                        bool pending);
 
 /// This node has a session of `client` from now on, and the others know it.
 runtime::Task<void> claim_client(Server& server, runtime::Executor& executor, ClientGuid client,

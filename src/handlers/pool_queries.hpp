@@ -31,6 +31,9 @@ class PoolQueries {
   /// The file has another name: the other nodes' opens of it learn it.
   virtual void renamed(const FileKey& file, const std::string& path,
                        std::move_only_function<void()> done) = 0;
+  /// It is to go with its last close, or is not any more: the other nodes' opens of it show that.
+  virtual void delete_pending(const FileKey& file, bool pending,
+                              std::move_only_function<void()> done) = 0;
   virtual void find_lease(const std::vector<NodeId>& nodes, const ClientGuid& client,
                           const LeaseKey& key,
                           std::move_only_function<void(std::vector<LeasePlace>)> done) = 0;

@@ -12,9 +12,11 @@ EXCLUSIVE_NOW = 0x12
 
 
 def context(tag, data, last):
-    size = 24 + len(data)
-    return struct.pack("<IHHHHI", 0 if last else size + -size % 8, 16, 4, 0, 24, len(data)) + tag + b"\0" * 4 + data + \
-        (b"" if last else b"\0" * (-size % 8))
+    """`tag`: four bytes, or a GUID."""
+    named = tag + b"\0" * (-len(tag) % 8)
+    size = 16 + len(named) + len(data)
+    return struct.pack("<IHHHHI", 0 if last else size + -size % 8, 16, len(tag), 0, 16 + len(named), len(data)) + \
+        named + data + (b"" if last else b"\0" * (-size % 8))
 
 
 def contexts(*all_of_them):

@@ -389,19 +389,31 @@ runtime::Task<void> wait(Request& request, std::chrono::milliseconds time) {
   co_await runtime::OneShot<bool>::wait(over, request.executor());
 }
 
-runtime::Task<NtStatus> take_back(Request& request, Making& making, OpenId open) {
+/// Takes the open back where it is detached on this node. Output  nothing: it is not
+runtime::Task<std::optional<NtStatus>> take_detached(Request& request, Making& making,
+                                                     OpenId open) {
+  auto kept = request.server.durable().take(
+      open, [&](session::Open& there) { return check_reconnect(claimed(there), request, making); });
+  if (!kept) co_return std::nullopt;
+  if (!*kept) co_return kept->error();
+  co_return co_await come_back(request, making, **std::move(kept));
+}
+
+/// Takes it back wherever it is. Output  nothing: nobody has an open of these names
+runtime::Task<std::optional<NtStatus>> take_back(Request& request, Making& making,
+                                                 coherence::KeptQuery query) {
   for (std::size_t tries = 0;; ++tries) {
-    auto kept = request.server.durable().take(open, [&](session::Open& there) {
-      return check_reconnect(claimed(there), request, making);
-    });
-    if (kept && kept->has_value()) co_return co_await come_back(request, making, **std::move(kept));
-    if (kept) co_return kept->error();
-    if (open == OpenId{}) co_return NtStatus::ObjectNameNotFound;
-    coherence::KeptQuery query;
-    query.open = open;
+    if (query.open.raw() != 0) {
+      const auto taken = co_await take_detached(request, making, query.open);
+      if (taken) co_return taken;
+    }
     std::vector<coherence::KeptFound> found = co_await engine_find(request, query);
     if (!request.alive()) co_return NtStatus::UserSessionDeleted;
-    if (found.empty()) co_return NtStatus::ObjectNameNotFound;
+    if (found.empty()) co_return std::nullopt;
+    if (query.open.raw() == 0) {
+      const auto taken = co_await take_detached(request, making, found.front().what.open.open);
+      if (taken) co_return taken;
+    }
     const bool waits = !is_given_up(request, found.front()) && tries < kNewsTravels.size() &&
                        may_be_given_up(request, making, found.front());
     if (!waits) co_return co_await revive(request, making, std::move(found.front()));
@@ -410,13 +422,37 @@ runtime::Task<NtStatus> take_back(Request& request, Making& making, OpenId open)
   }
 }
 
+/// [MS-SMB2] 3.3.5.9.12: where no open has the FileId, a persistent one is known by its CreateGuid.
+bool asks_by_create_guid(const Request& request, const Making& making) {
+  return making.asks.reconnect_v2 &&
+         (making.asks.reconnect_v2->flags & wire::durable_handle_flags::kPersistent) != 0 &&
+         making.share->config.continuous_availability &&
+         (request.channel->facts().server_capabilities & wire::capability::kPersistentHandles) != 0;
+}
+
+runtime::Task<NtStatus> find_and_reclaim(Request& request, Making& making, OpenId open) {
+  std::optional<NtStatus> status;
+  coherence::KeptQuery query;
+  if (open.raw() != 0) {
+    query.open = open;
+    status = co_await take_back(request, making, query);
+  }
+  if (!status && asks_by_create_guid(request, making)) {
+    query.open = OpenId{};
+    query.client = request.channel->facts().client_guid;
+    query.create_guid = making.asks.reconnect_v2->create_guid;
+    status = co_await take_back(request, making, query);
+  }
+  co_return status.value_or(NtStatus::ObjectNameNotFound);
+}
+
 }  // namespace
 
 runtime::Task<NtStatus> reconnect(Request& request, Making& making) {
   const FileId asked =
       making.asks.reconnect_v2 ? making.asks.reconnect_v2->file_id : *making.asks.reconnect_v1;
   making.tells_durable = false;
-  const NtStatus status = co_await take_back(request, making, OpenId{asked.persistent_id});
+  const NtStatus status = co_await find_and_reclaim(request, making, OpenId{asked.persistent_id});
   if (status != NtStatus::Success) {
     log::debug("reconnect of open {} by {}: {}", asked.persistent_id, request.session->user_name,
                name_of(status));
@@ -425,11 +461,8 @@ runtime::Task<NtStatus> reconnect(Request& request, Making& making) {
 }
 
 runtime::Task<NtStatus> replay_detached(Request& request, Making& making, OpenId open) {
-  auto kept = request.server.durable().take(
-      open, [&](session::Open& there) { return check_reconnect(claimed(there), request, making); });
-  if (!kept) co_return NtStatus::DuplicateObjectid;
-  if (!*kept) co_return kept->error();
-  co_return co_await come_back(request, making, **std::move(kept));
+  const auto status = co_await take_detached(request, making, open);
+  co_return status.value_or(NtStatus::DuplicateObjectid);
 }
 
 runtime::Task<std::optional<NtStatus>> replay_elsewhere(Request& request, Making& making) {

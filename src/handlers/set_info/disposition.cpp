@@ -1,4 +1,5 @@
 // Deleting by handle: FileDispositionInformation.
+#include "handlers/pool_lookup.hpp"
 #include "handlers/posix.hpp"
 #include "handlers/set_info/set_info.hpp"
 #include "wire/fscc.hpp"
@@ -72,7 +73,11 @@ SetInfoTask set_disposition(Request& request, FileOpen target, ByteView buffer, 
       co_await engine_submit(request.server, request.executor(), open->key, std::move(body));
   if (is_error(outcome.status)) co_return outcome.status;
   if (!still_open(*open)) co_return NtStatus::Success;
-  if (const auto& entry = target.state().open_file) entry->delete_pending = wish->delete_it;
+  const auto& entry = target.state().open_file;
+  if (entry && entry->delete_pending.exchange(wish->delete_it) != wish->delete_it) {
+    co_await tell_delete_pending(request.server, request.executor(), open->key, wish->delete_it);
+    if (!still_open(*open)) co_return NtStatus::Success;
+  }
   target.state().asked_deletion = wish->delete_it;
   target.state().name_goes_at_close = wish->delete_it && wish->posix;
   if (open->directory && wish->delete_it) {
