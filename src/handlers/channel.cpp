@@ -1,6 +1,7 @@
 #include "handlers/channel.hpp"
 #include "handlers/audit_trail.hpp"
 
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,10 @@ constexpr std::size_t kUnauthenticatedFrameMax = 80U * 1024;
 
 /// [MS-SMB2] 3.3.5.2.1.2: 256 and the header, beyond the largest READ, WRITE and QUERY.
 constexpr std::size_t kCompressedHeadersMax = 256 + wire::kCompressionTransformHeaderSize;
+
+/// How long requests wait for a node that may not serve just now, and how often it is asked.
+constexpr std::chrono::milliseconds kServePatience{2000};
+constexpr std::chrono::milliseconds kServePoll{10};
 
 Bytes new_reply() { return Bytes(kBodyOffset); }
 
@@ -56,9 +61,29 @@ void ServerChannel::disconnect(std::string_view reason) {
 
 void ServerChannel::on_frame(Bytes frame) {
   if (!sink_) return;
-  if (!server_.engine().serving()) return disconnect("this node serves nothing (no quorum)");
-  if (after_cancel_) return held_back_.push_back(std::move(frame));
+  if (after_cancel_ || waits_to_serve_) return held_back_.push_back(std::move(frame));
+  if (!server_.engine().serving()) {
+    waits_to_serve_ = true;
+    held_back_.push_back(std::move(frame));
+    return wait_to_serve(kServePatience);
+  }
   runtime::spawn(process(shared_from_this(), std::move(frame)));
+}
+
+void ServerChannel::wait_to_serve(std::chrono::milliseconds patience) {
+  executor_.schedule_after(kServePoll, [self = shared_from_this(), patience] {
+    if (!self->sink_) return;
+    if (self->server_.engine().serving()) {
+      self->waits_to_serve_ = false;
+      return self->take_held_back();
+    }
+    if (patience <= kServePoll) return self->disconnect("this node serves nothing (no quorum)");
+    self->wait_to_serve(patience - kServePoll);
+  });
+}
+
+void ServerChannel::take_held_back() {
+  for (Bytes& frame : std::exchange(held_back_, {})) on_frame(std::move(frame));
 }
 
 void ServerChannel::on_closed() {
@@ -424,7 +449,7 @@ void ServerChannel::cancel(const wire::Smb2Header& header, ByteView message, boo
   if (std::exchange(after_cancel_, true)) return;
   executor_.post([self = shared_from_this()] {
     self->after_cancel_ = false;
-    for (Bytes& frame : std::exchange(self->held_back_, {})) self->on_frame(std::move(frame));
+    self->take_held_back();
   });
 }
 

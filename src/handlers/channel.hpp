@@ -2,6 +2,7 @@
 // what arrives. Must not know sockets, nor what a command means.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -98,6 +99,10 @@ class ServerChannel final : public ports::Channel,
   [[nodiscard]] NtStatus locate(Request& request);
   void finish(Request& request, NtStatus status);
   void cancel(const wire::Smb2Header& header, ByteView message, bool sealed);
+  /// A busy machine may be late to prove that this node is in the pool: that is a delay to its
+  /// clients. Who is out of it for good ends its connections (Front::set_serving).
+  void wait_to_serve(std::chrono::milliseconds patience);
+  void take_held_back();
   void cancel_where(const std::function<bool(const AsyncEntry&)>& which);
   [[nodiscard]] bool has_valid_session() const;
 
@@ -105,8 +110,9 @@ class ServerChannel final : public ports::Channel,
   const ports::ConnectionFacts facts_;
   runtime::Executor& executor_;
   const std::uint16_t shard_;
-  bool after_cancel_ = false;               ///< a cancelled request is about to be answered:
-  std::vector<Bytes> held_back_;            ///< these came behind its CANCEL
+  bool after_cancel_ = false;               ///< a cancelled request is about to be answered
+  bool waits_to_serve_ = false;             ///< the node may not serve just now
+  std::vector<Bytes> held_back_;            ///< what came behind that CANCEL, or meanwhile
   std::shared_ptr<ports::FrameSink> sink_;  ///< null once the connection is gone
   session::CreditGranter credits_;
   std::map<SessionId, std::shared_ptr<ChannelSession>> sessions_;

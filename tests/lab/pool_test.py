@@ -94,7 +94,10 @@ class Pool(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         os.environ.setdefault("FLOTILLA", os.path.join(ROOT, "build/release/flotilla"))
+        os.environ.setdefault("FLOTILLA_LAB_SHARE", "continuous_availability = true")
         lab("up", 3)
+        subprocess.run([os.environ["FLOTILLA"], "user", "add", "tester2", "--users-file", "/var/tmp/flotilla-lab/users",
+                        "--password-file", "-", "--as-share-owner"], input="Secret123\n", text=True, check=True)
 
     @classmethod
     def tearDownClass(cls):
@@ -131,6 +134,9 @@ class Pool(unittest.TestCase):
 
     def test_a_lease_key_names_one_file_in_the_pool(self):
         scenario("lease_key_of_another_file", "10.77.0.1", "10.77.0.2")
+
+    def test_state_is_one_node_s_on_two(self):
+        scenario("state", "10.77.0.1", "10.77.0.2")
 
     def test_share_modes_agree(self):
         scenario("share_modes", "10.77.0.1", "10.77.0.2")

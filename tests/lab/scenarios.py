@@ -224,6 +224,21 @@ def lease_key_of_another_file(one, two):
         expect(b.status_of_open(name + "x", access=READ, lease=(key, LEASE_R | LEASE_H)), SUCCESS, "the key is free")
 
 
+def state(one, two, *names):
+    """tests/lib/state_cases.py, the two ends on different nodes."""
+    import state_cases
+    for case in state_cases.ALL:
+        if names and case.__name__ not in names:
+            continue
+        site = state_cases.Site((one, 445), (two, 445))
+        try:
+            case(site)
+        except AssertionError as error:
+            raise AssertionError("%s: %s" % (case.__name__, error)) from error
+        finally:
+            site.close()
+
+
 def delete_pending(one, two):
     a, b = Client(one), Client(two)
     name = fresh("gone")

@@ -87,7 +87,7 @@ TestNode::TestNode(TestNodeOptions options) {
   engine_options.tick_interval = std::chrono::milliseconds{0};
   engine_options.limits.break_timeout = options.break_timeout;
   engine_options.store = options.store;
-  engine = std::make_shared<pool::EmbeddedEngine>(clock, engine_options);
+  engine = std::make_shared<PausingEngine>(clock, engine_options);
   engine->restore(options.kept);
   parts.engine = engine;
   parts.identity = make_test_identity();

@@ -53,6 +53,14 @@ struct TestNodeOptions {
   std::shared_ptr<ports::Backend> backend;
 };
 
+/// As the engine of a node that has to prove first that it is still in the pool.
+class PausingEngine final : public pool::EmbeddedEngine {
+ public:
+  using EmbeddedEngine::EmbeddedEngine;
+  [[nodiscard]] bool serving() const override { return serves; }
+  bool serves = true;
+};
+
 /// Serves "data" and "ro" (the same files, read-only), "team" for alice only, and "odd", which has
 /// no streams, but snapshots in .snap/DATE.
 class TestNode {
@@ -67,7 +75,7 @@ class TestNode {
   TestClock clock;
   std::array<runtime::ManualExecutor, 2> shards;
   runtime::ManualBlockingPool* blocking = nullptr;
-  std::shared_ptr<pool::EmbeddedEngine> engine;
+  std::shared_ptr<PausingEngine> engine;
   std::shared_ptr<ports::Backend> backend;
   std::unique_ptr<handlers::Server> server;
 };

@@ -251,6 +251,52 @@ TEST(Persistent, WaitsForItsClientAndKeepsOthersOut_3_3_5_9) {
   EXPECT_EQ(lock(back, id_of(again), 5 << 4, kUnlock), NtStatus::Success);
 }
 
+/// A node where alice's "f" was opened persistent, used, and left.
+void leave_persistent(TestNode& node, const Bytes& context) {
+  TestClient client(node, {.persistent_handles = true});
+  client.connect();
+  const FileId id = id_of(client.open({.name = u"f", .contexts = {{as_bytes("DH2Q"), context}}}));
+  EXPECT_EQ(lock(client, id, 0, kExclusiveNow), NtStatus::Success);
+}
+
+TEST(Persistent, IsKnownByItsCreateGuidWhereItsFileIdIsNot_3_3_5_9_12) {
+  constexpr std::uint32_t kFlags = wire::durable_handle_flags::kPersistent;
+  TestNode node({.continuous_availability = true});
+  leave_persistent(node, request_v2(5, kFlags));
+  TestClient back(node, {.persistent_handles = true});
+  back.connect();
+  const FileId nobodys{0x1234, 0};
+  EXPECT_EQ(reopen(back, nobodys, 5).status(), NtStatus::ObjectNameNotFound);
+  EXPECT_EQ(reopen(back, nobodys, 6, kFlags).status(), NtStatus::ObjectNameNotFound);
+  const Response again = reopen(back, nobodys, 5, kFlags);
+  ASSERT_EQ(again.status(), NtStatus::Success);
+  EXPECT_EQ(lock(back, id_of(again), 0, kUnlock), NtStatus::Success);
+  EXPECT_EQ(node.server->opens_count, 1U);
+  EXPECT_EQ(node.server->durable().detached_count(), 0U);
+}
+
+TEST(Persistent, AReplayAfterItWasUsedTakesTheOpenThatWaits_3_3_5_9_10) {
+  TestNode node({.continuous_availability = true});
+  const Bytes context = request_v2(5, wire::durable_handle_flags::kPersistent);
+  leave_persistent(node, context);
+  TestClient back(node, {.persistent_handles = true});
+  back.connect();
+  wire::CreateRequest create;
+  create.name = u"f";
+  create.desired_access = 0x001F01FF;
+  create.share_access = 7;
+  create.create_disposition = wire::CreateDisposition::OpenIf;
+  create.create_contexts = {{as_bytes("DH2Q"), context}};
+  Bytes message;
+  wire::Smb2Header header = back.prepare(Command::Create, create, message);
+  header.flags |= wire::header_flags::kReplayOperation;
+  header.encode_at(std::span<std::uint8_t, 64>(message.data(), 64));
+  back.send_raw(std::move(message), true);
+  ASSERT_EQ(back.wait(header.message_id).status(), NtStatus::Success);
+  EXPECT_EQ(node.server->opens_count, 1U);
+  EXPECT_EQ(node.server->durable().detached_count(), 0U);
+}
+
 TEST(Resilient, SurvivesWithoutAnOplockAndIsToldOfABreakWhenBack_3_3_5_15_9) {
   TestNode node;
   const auto ask = [](TestClient& client, const FileId& id, std::uint32_t timeout_ms) {

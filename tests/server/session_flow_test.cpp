@@ -49,6 +49,32 @@ TEST(SessionSetup, SessionsMaxIsInsufficientResources) {
   EXPECT_EQ(one_more.log_in("alice"), NtStatus::Success);
 }
 
+TEST(Serving, RequestsWaitForANodeThatIsLateToProveThatItIsInThePool) {
+  TestNode node;
+  TestClient client(node);
+  client.connect();
+  node.engine->serves = false;
+  const MessageId first = client.send_open({.name = u"f"});
+  const MessageId second = client.send_open({.name = u"f"});
+  node.advance(std::chrono::milliseconds(100));
+  EXPECT_FALSE(client.poll(first).has_value());
+  node.engine->serves = true;
+  node.advance(std::chrono::milliseconds(20));
+  EXPECT_EQ(client.wait(first).status(), NtStatus::Success);
+  EXPECT_EQ(client.wait(second).status(), NtStatus::Success);
+  EXPECT_FALSE(client.disconnected());
+}
+
+TEST(Serving, ANodeThatStaysOutEndsTheConnection) {
+  TestNode node;
+  TestClient client(node);
+  client.connect();
+  node.engine->serves = false;
+  client.send_open({.name = u"f"});
+  for (int i = 0; i < 250; ++i) node.advance(std::chrono::milliseconds(10));
+  EXPECT_TRUE(client.disconnected());
+}
+
 TEST(SessionSetup, APreviousSessionOfTheSameUserIsClosedWithItsOpens_3_3_5_5_3) {
   TestNode node;
   TestClient old(node, {.shard = 0});

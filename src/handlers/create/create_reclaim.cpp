@@ -480,8 +480,10 @@ runtime::Task<std::optional<NtStatus>> replay_elsewhere(Request& request, Making
     if (found.front().what.holder == request.server.node()) co_return std::nullopt;
     co_return NtStatus::DuplicateObjectid;
   }
-  const NtStatus status = co_await revive(request, making, std::move(found.front()));
-  co_return status;
+  // It may wait on this node all the same: an open that was used is not found by its guid here.
+  const auto taken = co_await take_detached(request, making, found.front().what.open.open);
+  if (taken) co_return taken;
+  co_return co_await revive(request, making, std::move(found.front()));
 }
 
 }  // namespace flotilla::handlers

@@ -34,7 +34,7 @@ struct EmbeddedOptions {
   std::shared_ptr<KeptStore> store;
 };
 
-class EmbeddedEngine final : public ports::Engine {
+class EmbeddedEngine : public ports::Engine {
  public:
   EmbeddedEngine(const ports::Clock& clock, EmbeddedOptions options);
   ~EmbeddedEngine() override;
