@@ -1,6 +1,7 @@
 #include "handlers/lease_index.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "handlers/open_link.hpp"
 
@@ -9,11 +10,24 @@ namespace flotilla::handlers {
 bool LeaseIndex::claim(const ClientGuid& client, const LeaseKey& key, const FileKey& file,
                        OpenId open, const std::shared_ptr<OpenLink>& link) {
   const std::scoped_lock lock(mutex_);
-  const auto [found, fresh] = leases_.try_emplace({client, key}, Lease{file, {}});
+  const auto [found, fresh] = leases_.try_emplace({client, key}, Lease{file, {}, false});
   if (found->second.file != file) return false;
   found->second.opens[open] = link;
   std::erase(timed_out_, Name{client, key});
   return true;
+}
+
+std::optional<FileKey> LeaseIndex::spoil(const ClientGuid& client, const LeaseKey& key) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = leases_.find({client, key});
+  if (found == leases_.end() || std::exchange(found->second.spoiled, true)) return std::nullopt;
+  return found->second.file;
+}
+
+bool LeaseIndex::is_spoiled(const ClientGuid& client, const LeaseKey& key) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = leases_.find({client, key});
+  return found != leases_.end() && found->second.spoiled;
 }
 
 void LeaseIndex::release(const ClientGuid& client, const LeaseKey& key, OpenId open) {

@@ -26,6 +26,11 @@ class LeaseIndex {
   /// Output  false: the client uses this key for another file already: InvalidParameter
   [[nodiscard]] bool claim(const ClientGuid& client, const LeaseKey& key, const FileKey& file,
                            OpenId open, const std::shared_ptr<OpenLink>& link);
+  /// The client names another file by the key as well, and cannot know: nobody caches by it until
+  /// the lease's last open goes.
+  /// Output  the file that has it; nothing: it has been said before, or nobody has it any more
+  std::optional<FileKey> spoil(const ClientGuid& client, const LeaseKey& key);
+  [[nodiscard]] bool is_spoiled(const ClientGuid& client, const LeaseKey& key) const;
   void release(const ClientGuid& client, const LeaseKey& key, OpenId open);
   [[nodiscard]] std::optional<Place> find(const ClientGuid& client, const LeaseKey& key) const;
   /// A link of the lease whose client can be asked; null where all of its opens are detached.
@@ -43,6 +48,7 @@ class LeaseIndex {
   struct Lease {
     FileKey file;
     std::map<OpenId, std::weak_ptr<OpenLink>> opens;
+    bool spoiled = false;
   };
   static constexpr std::size_t kTimedOutKept = 256;
   mutable std::mutex mutex_;

@@ -120,8 +120,17 @@ runtime::Task<NtStatus> ask_for_file(Request& request, Making& making) {
     if (!server.leases().claim(facts.client_guid, lease_key, making.file->key(), making.open_id,
                                making.link)) {
       unclaim(request, making);
-      // To the client it is one file: it keeps the lease on the other, and gets none here.
       if (!making.share->config.varies) co_return NtStatus::InvalidParameter;
+      // To the client it is one file: what it has cached of the other is not this one's.
+      command.cache = {};
+      making.lease_refused = true;
+      if (const auto other = server.leases().spoil(facts.client_guid, lease_key)) {
+        coherence::Body changed = coherence::ChildChanged{};
+        co_await engine_submit(server, request.executor(), *other, std::move(changed));
+      }
+    } else if (making.share->config.varies &&
+               server.leases().is_spoiled(facts.client_guid, lease_key)) {
+      unclaim(request, making);
       command.cache = {};
       making.lease_refused = true;
     } else if (client_elsewhere(server, facts.client_guid)) {
