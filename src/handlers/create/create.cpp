@@ -143,12 +143,24 @@ runtime::Task<NtStatus> find_or_make_by_privilege(Request& request, Making& maki
   co_return status;
 }
 
+struct Grant {
+  coherence::AccessMask access = 0;
+  bool created = false;
+  bool overwriting = false;
+  bool directory = false;
+  bool late = false;  ///< see Making::late
+};
+
 /// What has to happen in the file system once the grant is there: data access, truncation,
 /// attributes, EAs, allocation. One trip. Answers fresh facts.
-Result<ports::FileFacts> prepare(const std::shared_ptr<ports::BackendFile>& file,
+Result<ports::FileFacts> prepare(ports::Backend& backend, const std::string& path,
+                                 const std::shared_ptr<ports::BackendFile>& file,
                                  const ports::Credentials& who, const wire::CreateRequest& body,
-                                 const CreateAsks& asks, coherence::AccessMask granted,
-                                 bool created, bool overwriting, bool directory) {
+                                 const CreateAsks& asks, const Grant& grant) {
+  if (grant.late && !leads_to(backend, who, path, file->base_key())) {
+    return fail(NtStatus::FileDeleted);
+  }
+  const auto [granted, created, overwriting, directory, late] = grant;
   auto facts = file->facts();
   if (!facts) return facts;
   if (facts->links == 0) return fail(NtStatus::FileDeleted);
@@ -330,21 +342,20 @@ runtime::Task<void> tell_makers_parent(Request& request, const Making& making) {
 runtime::Task<NtStatus> settle(Request& request, Making& making) {
   Server& server = request.server;
   std::shared_ptr<ports::BackendFile> file = making.file;
-  const bool local = making.backend->local();
-  const bool wanted = request.alive();  // else nothing is truncated for nobody
-  auto call = [file, who = making.who, body = making.body, asks = making.asks,
-               granted = making.granted, created = making.created,
-               overwriting = making.overwriting(), directory = making.directory(), wanted,
-               late = making.late, path = making.name.path,
-               backend = making.backend]() -> Result<ports::FileFacts> {
-    if (!wanted) return fail(NtStatus::UserSessionDeleted);
-    if (late && !leads_to(*backend, who, path, file->base_key())) {
-      return fail(NtStatus::FileDeleted);
-    }
-    return prepare(file, who, body, asks, granted, created, overwriting, directory);
-  };
-  Result<ports::FileFacts> facts =
-      co_await offload(server, request.executor(), local, std::move(call));
+  const Grant grant{making.granted, making.created, making.overwriting(), making.directory(),
+                    making.late};
+  Result<ports::FileFacts> facts = fail(NtStatus::UserSessionDeleted);
+  if (!request.alive()) {
+    // Nothing is truncated for nobody.
+  } else if (making.backend->local()) {
+    facts = prepare(*making.backend, making.name.path, file, making.who, making.body, making.asks,
+                    grant);
+  } else {
+    auto call = [backend = making.backend, path = making.name.path, file, who = making.who,
+                 body = making.body, asks = making.asks,
+                 grant] { return prepare(*backend, path, file, who, body, asks, grant); };
+    facts = co_await offload(server, request.executor(), false, std::move(call));
+  }
   if (listings_cached(server)) co_await tell_makers_parent(request, making);
   NtStatus status = facts ? NtStatus::Success : facts.error();
   if (status == NtStatus::Success && !request.alive()) status = NtStatus::UserSessionDeleted;

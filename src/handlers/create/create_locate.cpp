@@ -77,26 +77,28 @@ std::shared_ptr<const Requester> asker_of(Request& request, const Making& making
   return who;
 }
 
+Result<Located> find_file(ports::Backend& backend, const Requester& who, const CreateName& name,
+                          bool deletes) {
+  auto found = backend.locate(who.kernel, name.path);
+  if (!found) return fail(found.error());
+  auto base = look_at(backend, who, *std::move(found));
+  if (base && deletes && !name.path.empty()) {
+    base->removable = backend.may_remove(who.kernel, base->file->located_path(), *base->file);
+  }
+  if (!base || name.stream.empty()) return base;
+  return look_at_stream(who, std::move(*base), name.stream, false);
+}
+
 }  // namespace
 
 runtime::Task<Result<Located>> locate(Request& request, const Making& making) {
-  std::shared_ptr<ports::Backend> backend = making.backend;
   std::shared_ptr<const Requester> asker = asker_of(request, making);
-  const bool local = backend->local();
   const bool deletes = (making.body.create_options & o::kDeleteOnClose) != 0;
-  auto call = [backend, name = making.name, asker = std::move(asker),
-               deletes]() -> Result<Located> {
-    const Requester& who = *asker;
-    auto found = backend->locate(who.kernel, name.path);
-    if (!found) return fail(found.error());
-    auto base = look_at(*backend, who, *std::move(found));
-    if (base && deletes && !name.path.empty()) {
-      base->removable = backend->may_remove(who.kernel, base->file->located_path(), *base->file);
-    }
-    if (!base || name.stream.empty()) return base;
-    return look_at_stream(who, std::move(*base), name.stream, false);
+  if (making.backend->local()) co_return find_file(*making.backend, *asker, making.name, deletes);
+  auto call = [backend = making.backend, name = making.name, asker = std::move(asker), deletes] {
+    return find_file(*backend, *asker, name, deletes);
   };
-  co_return co_await offload(request.server, request.executor(), local, std::move(call));
+  co_return co_await offload(request.server, request.executor(), false, std::move(call));
 }
 
 runtime::Task<Result<Located>> make_file(Request& request, const Making& making) {
