@@ -136,6 +136,21 @@ void lock_unlock(benchmark::State& state) {
 }
 BENCHMARK(lock_unlock)->ArgName("locks")->Arg(0)->Arg(100)->Arg(10000);
 
+void lock_beside_opens(benchmark::State& state) {
+  Bench bench(0);
+  for (std::int64_t n = 0; n < state.range(0); ++n) {
+    const auto number = static_cast<std::uint64_t>(n) + 1;
+    bench.apply(1, number % 2 == 0 ? kHere : kThere, open_of(number));
+  }
+  bench.start();
+  for (auto _ : state) {
+    bench.apply(1, kThere, lock_of(OpenId{1}, 0, false));
+    bench.apply(1, kThere, lock_of(OpenId{1}, 0, true));
+  }
+  bench.report(state);
+}
+BENCHMARK(lock_beside_opens)->ArgName("opens")->Arg(1)->Arg(17300);
+
 /// A lock that another node's open waits for: the unlock grants it.
 void lock_hand_over(benchmark::State& state) {
   Bench bench(0);

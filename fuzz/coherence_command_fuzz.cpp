@@ -92,7 +92,7 @@ class Source {
       case 0:
         return Close{open()};
       case 1:
-        return Unlinked{open(), flag()};
+        return Unlinked{open(), flag(), flag()};
       case 2: {
         Lock lock{open(), {}, flag(), flag(), {static_cast<std::uint8_t>(below(67)), 3}};
         for (std::uint64_t i = below(4); i > 0; --i) lock.ranges.push_back(range());

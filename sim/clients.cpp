@@ -189,7 +189,8 @@ void World::close(const OpenPtr& open, bool keeps_name) {
 void World::remove_name(NodeId node, const FileKey& key, OpenId open) {
   later(node, random_.between(0us, 3000us), [this, node, key, open] {
     bool removed = false;
-    if (at(node).engine->serving()) {
+    const bool serves = at(node).engine->serving();
+    if (serves) {
       checker_.name_removed(node, key);
       removed = disk_.remove(key);
       report_.count(removed ? "unlinks" : "unlinks in vain");
@@ -197,7 +198,7 @@ void World::remove_name(NodeId node, const FileKey& key, OpenId open) {
         say(fmt::format("n{}  removes {}: {}", node.raw(), show(key), removed ? "done" : "gone"));
       }
     }
-    submit(nullptr, node, key, coherence::Unlinked{open, removed}, {});
+    submit(nullptr, node, key, coherence::Unlinked{open, removed, !serves}, {});
   });
 }
 

@@ -140,6 +140,8 @@ bool Script::open(const Words& words) {
       how.durability.timeout = 60s;
     } else if (word == "overwrite") {
       how.overwrites = true;
+    } else if (word == "dir") {
+      how.directory = true;
     } else if (word == "doc") {
       how.delete_on_close = true;
     } else {
@@ -212,6 +214,8 @@ bool Script::on_client(const Words& words) {
     world_->connect(client(words.at(1)), node(words.at(2)));
   } else if (words[0] == "twin") {
     client(words.at(1)).guid = client(words.at(2)).guid;  // one client, connected twice
+  } else if (words[0] == "changed") {
+    world_->change_entry(client(words.at(1)), files_.at(words.at(2)));
   } else if (words[0] == "disconnect") {
     world_->disconnect(client(words.at(1)));
   } else {

@@ -7,6 +7,7 @@
 //        [overwrite] [doc]
 //   close LABEL | lock LABEL OFFSET+LENGTH[s] [wait] | unlock LABEL OFFSET+LENGTH[s]
 //   read LABEL OFFSET | write LABEL OFFSET | ack LABEL RIGHTS | delete LABEL | rename LABEL
+//   changed CLIENT DIRECTORY    one of its entries has
 //   disconnect CLIENT | reclaim LABEL CLIENT
 //   twin CLIENT OTHER           before it connects: it is OTHER, connected once more
 //   end NODE | lose NODE | start NODE | hang NODE | wake NODE | split SIDE... | heal

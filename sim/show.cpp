@@ -131,7 +131,8 @@ struct ShowBody {
   }
   std::string operator()(const Close& it) const { return "close " + show(it.open); }
   std::string operator()(const Unlinked& it) const {
-    return fmt::format("unlinked for {}{}", show(it.open), it.ok ? "" : ": not removed");
+    return fmt::format("unlinked for {}{}", show(it.open),
+                       it.ok ? "" : (it.later ? ": not now" : ": not removed"));
   }
   std::string operator()(const Lock& it) const {
     std::string text = fmt::format("{} {}", it.unlock ? "unlock" : "lock", show(it.open));
@@ -151,6 +152,7 @@ struct ShowBody {
                                               "did not rename {} to {}", "finds {} at {}"};
     return fmt::format(fmt::runtime(kStages[static_cast<int>(it.stage)]), show(it.open), it.path);
   }
+  std::string operator()(const ChildChanged&) const { return "an entry has changed"; }
   std::string operator()(const Modify& it) const { return "modify through " + show(it.open); }
   std::string operator()(const RestrictionsKnown& it) const {
     return fmt::format("knows restrictions of version {}", version_in_epoch(it.version));

@@ -83,6 +83,10 @@ class World {
   void set_delete(const OpenPtr& open, bool pending);
   void rename(const OpenPtr& open);
   void acknowledge(const OpenPtr& open, coherence::CacheRights kept);
+  /// An entry of the directory has changed.
+  void change_entry(Client& client, std::size_t directory) {
+    submit(&client, client.node, disk_.key_of(directory), coherence::ChildChanged{}, {});
+  }
   void cancel(const RequestPtr& request);
   /// The client's connection is gone: opens that nothing keeps are closed for it.
   void disconnect(Client& client);

@@ -247,7 +247,7 @@ void visit(A& a, Close& v) {
 }
 template <class A>
 void visit(A& a, Unlinked& v) {
-  all(a, v.open, v.ok);
+  all(a, v.open, v.ok, v.later);
 }
 template <class A>
 void visit(A& a, Lock& v) {

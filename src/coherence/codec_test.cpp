@@ -50,7 +50,7 @@ std::vector<Body> bodies() {
   AssertOpen assertion{an_open(), 3, true, 1, 18, true, {{0, 10, true}, {20, 0, false}}, {{5, 6}}};
   return {an_open(),
           Close{OpenId{1}},
-          Unlinked{OpenId{1}, false},
+          Unlinked{OpenId{1}, false, true},
           Lock{OpenId{1}, {{1, 2, true}, {3, 4, false}}, false, true, {7, 8}},
           Cancel{RequestId{5}},
           AcknowledgeBreak{OpenId{1}, {}, key_of(3), 1},

@@ -94,9 +94,12 @@ struct Close {
 };
 
 /// The name was removed from the file system after Closed said so (`ok`), or could not be.
+/// `later`  not `ok`, because the node may not touch the disk now: whoever decides about the file
+///          removes the name, and it stays marked until then
 struct Unlinked {
   OpenId open;  ///< the one whose Closed said so
   bool ok = true;
+  bool later = false;
   friend bool operator==(const Unlinked&, const Unlinked&) = default;
 };
 

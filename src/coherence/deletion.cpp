@@ -102,9 +102,13 @@ Closed after_close(Turn& turn, NodeId node, OpenId open) {
   return closed;
 }
 
-void unlinked(Turn& turn, OpenId open) {
+void unlinked(Turn& turn, const Unlinked& told) {
   FileState& file = turn.file;
-  if (!file.unlinking || file.unlink_open != open) return;
+  if (!file.unlinking || file.unlink_open != told.open) return;
+  if (told.later) {
+    file.unlink_node = NodeId{};
+    return;
+  }
   file.unlinking = false;
   file.delete_pending = false;
   file.unlink_node = NodeId{};

@@ -24,7 +24,7 @@ void end_rename(Turn& turn, NodeId node, OpenId open);
 /// After opens went: where the last one of a delete-pending file did, `node` is to remove the name
 /// and the answer says so. `open` is the last one.
 [[nodiscard]] Closed after_close(Turn& turn, NodeId node, OpenId open);
-void unlinked(Turn& turn, OpenId open);
+void unlinked(Turn& turn, const Unlinked& told);
 
 /// SharingViolation where somebody has the directory open for DELETE, or without sharing writes: a
 /// rename opens its target's directory to add a name, and shares reads and writes.

@@ -5,6 +5,7 @@
 #include "coherence/codec_fields.hpp"
 #include "coherence/share.hpp"
 #include "coherence/state.hpp"
+#include "coherence/turn.hpp"
 
 namespace flotilla::coherence {
 namespace fields {
@@ -145,7 +146,10 @@ std::optional<FileState> decode_state(ByteReader& in) {
   std::optional<FileState> file(std::in_place);
   fields::visit(a, *file);
   if (!in.ok() || !parts_know_each_other(*file)) return std::nullopt;
-  for (const auto& [id, open] : file->opens) count_share(file->shares, open.access, open.share, 1);
+  for (const auto& [id, open] : file->opens) {
+    count_share(file->shares, open.access, open.share, 1);
+    count_acting(*file, open, 1);
+  }
   std::map<OpenId, std::vector<HeldLock>> locks;
   for (const HeldLock& held : file->locks) locks[held.open].push_back(held);
   for (auto& [id, own] : locks) file->opens.at(id).locks = LockSet(std::move(own));

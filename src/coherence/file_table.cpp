@@ -159,7 +159,7 @@ void FileTable::Impl::carry_out(Turn& turn, const Command& command) {
             turn.reply(from, request, std::move(outcome));
           },
           [&](const Unlinked& body) {
-            unlinked(turn, body.open);
+            unlinked(turn, body);
             plain(NtStatus::Success);
           },
           [&](const Lock& body) {
@@ -271,7 +271,13 @@ void FileTable::apply(const Command& command, Outbox& out) {
   Entry& entry = it->second;
   FileState& file = entry.state;
   const std::size_t opens_before = file.opens.size();
-  const std::vector<LeaseName> leases_before = leases_of(file);
+  // With nothing kept these close no open, so that no name goes: a file may have many.
+  const bool names_stay =
+      file.kept.empty() && (std::holds_alternative<Lock>(command.body) ||
+                            std::holds_alternative<RestrictionsKnown>(command.body));
+  const std::size_t caches_before = file.caches.size();
+  const std::vector<LeaseName> leases_before =
+      names_stay ? std::vector<LeaseName>{} : leases_of(file);
   const std::vector<KeptName> names_before = kept_names(file);
   Turn turn{file, out, impl_->limits, command.now, impl_->version_counter, {}, {}, {}, {}, {}};
   impl_->carry_out(turn, command);
@@ -281,7 +287,9 @@ void FileTable::apply(const Command& command, Outbox& out) {
   impl_->kept_index.update(command.key, names_before, kept_names(file));
   impl_->publish_kept(command.key, entry, out);
   impl_->opens = impl_->opens - opens_before + file.opens.size();
-  impl_->index_leases(command.key, leases_before, file);
+  if (!names_stay || file.caches.size() != caches_before) {
+    impl_->index_leases(command.key, leases_before, file);
+  }
   impl_->index_deadline(command.key, entry);
   if (file.empty()) impl_->files.erase(it);
 }

@@ -6,6 +6,7 @@
 #include "coherence/kept.hpp"
 #include "coherence/locks.hpp"
 #include "coherence/share.hpp"
+#include "coherence/turn.hpp"
 
 namespace flotilla::coherence {
 namespace {
@@ -16,6 +17,9 @@ void check_shares(const FileState& file, std::vector<std::string>& wrong) {
   ShareCounts counts;
   for (const auto& [open, state] : file.opens) count_share(counts, state.access, state.share, 1);
   if (counts != file.shares) wrong.emplace_back("share modes are counted wrongly");
+  FileState counted;
+  for (const auto& [open, state] : file.opens) count_acting(counted, state, 1);
+  if (counted.acting != file.acting) wrong.emplace_back("acting opens are counted wrongly");
   for (auto a = file.opens.begin(); a != file.opens.end(); ++a) {
     for (auto b = std::next(a); b != file.opens.end(); ++b) {
       if (!share_conflict(a->second.access, a->second.share, b->second.access, b->second.share)) {

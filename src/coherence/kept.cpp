@@ -148,6 +148,7 @@ OpenId lose_client(Turn& turn, const std::vector<OpenId>& opens, bool node_lives
     const NodeId left = open.node;
     kept.last_node = node_lives ? left : NodeId{};
     kept.deadline = deadline_of(turn, kept.durability);
+    count_acting(file, open, -1);
     open.node = NodeId{};
     drop_waits(turn, id);
     turn.look_again = true;
@@ -216,7 +217,9 @@ NtStatus reclaim(Turn& turn, NodeId from, RequestId request, const Reclaim& aske
     turn.out.revocations.push_back({had, asked.open, RevokeReason::Moved});
     fence(turn, had);
   }
+  count_acting(file, open, -1);
   open.node = from;
+  count_acting(file, open, 1);
   open.client = asked.client;
   open.session = asked.session;
   kept.last_node = NodeId{};

@@ -133,6 +133,7 @@ bool remove_open(Turn& turn, OpenId open) {
   drop_locks(file, open);
   const OpenState state = it->second;
   leave_cache(turn, open, state);
+  count_acting(file, state, -1);
   file.opens.erase(open);
   count_share(file.shares, state.access, state.share, -1);
   file.kept.erase(open);

@@ -126,6 +126,7 @@ void take_in(Turn& turn, NodeId node, const AssertOpen& asserted) {
   if (file.path.empty()) file.path = open.path;
   if (node.raw() != 0) learn_path(file, open.path);
   file.opens.emplace(open.open, state);
+  count_acting(file, state, 1);
   count_share(file.shares, open.access, open.share, 1);
   if (node.raw() != 0) file.nodes.try_emplace(node);
   take_in_cache(turn, asserted);

@@ -15,13 +15,15 @@ void add(std::vector<NodeId>& nodes, NodeId node) {
   if (it == nodes.end() || *it != node) nodes.insert(it, node);
 }
 
+bool may_write(const OpenState& open) {
+  return !open.directory && (open.access & kChangesData) != 0;
+}
+
 /// Nodes whose clients can act on the file now, ascending.
 std::vector<NodeId> nodes_with_opens(const FileState& file, bool writers_only) {
   std::vector<NodeId> nodes;
-  for (const auto& [id, open] : file.opens) {
-    if (!open.answered || is_detached(open)) continue;
-    if (writers_only && (open.directory || (open.access & kChangesData) == 0)) continue;
-    add(nodes, open.node);
+  for (const auto& [node, count] : file.acting) {
+    if (!writers_only || count.writers != 0) nodes.push_back(node);
   }
   return nodes;
 }
@@ -70,10 +72,6 @@ void send(Turn& turn, HeldReply& reply) {
   }
   const auto it = file.opens.find(reply.open);
   if (it == file.opens.end()) return;
-  const bool first = std::none_of(file.opens.begin(), file.opens.end(), [&](const auto& entry) {
-    return entry.first != reply.open && entry.second.answered &&
-           entry.second.node == it->second.node;
-  });
   if (reply.reclaims) {
     Outcome outcome = reclaimed_now(turn, it->second.node, reply.open);
     std::get<Reclaimed>(outcome.answer).restrictions = restrictions_of(file);
@@ -86,7 +84,10 @@ void send(Turn& turn, HeldReply& reply) {
     }
     turn.reply(reply.to, reply.request, std::move(outcome), reply.open);
   }
+  count_acting(file, it->second, -1);
   it->second.answered = true;
+  const bool first = !file.acting.contains(it->second.node);
+  count_acting(file, it->second, 1);
   if (!first) return;
   // The node's first open brings it all that there is to know.
   NodeKnowledge& knowledge = file.nodes[it->second.node];
@@ -130,15 +131,20 @@ void release(Turn& turn) {
 
 void forget_idle_nodes(FileState& file) {
   std::erase_if(file.nodes, [&](const auto& entry) {
-    // Mostly the first open that is looked at says that the node is busy.
-    return entry.second.known >= entry.second.sent &&
-           std::none_of(file.opens.begin(), file.opens.end(), [&](const auto& open) {
-             return open.second.answered && open.second.node == entry.first;
-           });
+    return entry.second.known >= entry.second.sent && !file.acting.contains(entry.first);
   });
 }
 
 }  // namespace
+
+void count_acting(FileState& file, const OpenState& open, int by) {
+  if (!open.answered || is_detached(open)) return;
+  const auto change = static_cast<std::uint32_t>(by);
+  ActingOpens& count = file.acting[open.node];
+  count.all += change;
+  if (may_write(open)) count.writers += change;
+  if (count.all == 0) file.acting.erase(open.node);
+}
 
 Restrictions restrictions_of(const FileState& file) {
   Restrictions all;

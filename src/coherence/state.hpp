@@ -128,11 +128,19 @@ struct ShareCounts {
   friend bool operator==(const ShareCounts&, const ShareCounts&) = default;
 };
 
+/// Answered opens of a node that have their clients there, and how many of them may write.
+struct ActingOpens {
+  std::uint32_t all = 0;
+  std::uint32_t writers = 0;
+  friend bool operator==(const ActingOpens&, const ActingOpens&) = default;
+};
+
 struct FileState {
   std::string path;
   std::map<OpenId, OpenState> opens;
-  ShareCounts shares;           ///< of `opens`
-  std::map<OpenId, Kept> kept;  ///< those of `opens` with a Durability; mostly none
+  ShareCounts shares;                    ///< of `opens`
+  std::map<NodeId, ActingOpens> acting;  ///< of `opens`; turn.hpp counts. Derived, as `shares`
+  std::map<OpenId, Kept> kept;           ///< those of `opens` with a Durability; mostly none
   std::map<CacheId, Cache> caches;
   LockSet locks;
   std::vector<Waiter> waiters;  ///< first come, first looked at

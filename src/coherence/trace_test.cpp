@@ -206,7 +206,8 @@ class Trace {
     } else if (what == "delete") {
       apply(key_, from, label, SetDeletePending{open(words.at(1)), !flag(words, "off")});
     } else if (what == "unlinked") {
-      apply(key_, from, label, Unlinked{open(words.at(1)), true});
+      apply(key_, from, label,
+            Unlinked{open(words.at(1)), !flag(words, "later"), flag(words, "later")});
     } else if (what == "rename") {
       apply(key_, from, label, BeginRename{open(words.at(1)), {}, {}});
     } else if (what == "renamed") {

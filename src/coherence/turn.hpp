@@ -56,6 +56,8 @@ void drop_waits(Turn& turn, OpenId open);
 void resume_waiters(Turn& turn);
 
 // restrictions.cpp
+/// Before (`by` -1) and after (1) a change of what FileState::acting counts, and of an open.
+void count_acting(FileState& file, const OpenState& open, int by);
 [[nodiscard]] Restrictions restrictions_of(const FileState& file);
 /// Publishes changed restrictions and sends or holds the answers of the turn.
 void settle(Turn& turn);

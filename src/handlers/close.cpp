@@ -145,6 +145,8 @@ runtime::Task<NtStatus> finish_close(Server& server, runtime::Executor& executor
                                      OpenId open, bool directory, coherence::Outcome outcome,
                                      Deleter deleter) {
   const auto* const closed = std::get_if<coherence::Closed>(&outcome.answer);
+  // Whether it will be deleted with the node that is taken for lost, nobody can say here.
+  if (outcome.status == NtStatus::DeviceNotReady) co_return outcome.status;
   if (outcome.status != NtStatus::Success || closed == nullptr || !closed->unlink) {
     if (deleter.on_close) co_await tell_delete_pending(server, executor, key, true);
     co_return NtStatus::Success;
@@ -167,15 +169,12 @@ runtime::Task<NtStatus> finish_close(Server& server, runtime::Executor& executor
     log::info("share {}: \"{}\" was to be deleted with its last close, but: {}", share.config.name,
               coherence::names_of(paths).front(), name_of(removed.error()));
   }
-  coherence::Body unlinked = coherence::Unlinked{open, removed.has_value()};
+  const bool later = !removed && removed.error() == NtStatus::DeviceNotReady;
+  coherence::Body unlinked = coherence::Unlinked{open, removed.has_value(), later};
   co_await engine_submit(server, executor, key, std::move(unlinked));
   if (!removed) {
-    // A name that is gone, or is another file's by now, is what was asked for; a node that may not
-    // touch the disk any more knows nothing.
-    co_return removed.error() == NtStatus::ObjectNameNotFound ||
-            removed.error() == NtStatus::DeviceNotReady
-        ? NtStatus::Success
-        : removed.error();
+    // A name that is gone, or is another file's by now, is what was asked for.
+    co_return removed.error() == NtStatus::ObjectNameNotFound ? NtStatus::Success : removed.error();
   }
   co_await tell_removed(server, executor, share, std::move(who), *removed, directory, deleter);
   co_return NtStatus::Success;
@@ -217,6 +216,9 @@ runtime::Task<NtStatus> close_open(Server& server, runtime::Executor& executor,
     status =
         co_await give_back(server, executor, *state_of(*open).share, closer_of(*session, *open),
                            open->key, open->open_id, open->directory, deleter, keeps_name);
+    // A node that serves nothing has lost the open too, one way or the other.
+    const bool deletes = open->delete_on_close || state_of(*open).asked_deletion;
+    if (status == NtStatus::DeviceNotReady && !deletes) status = NtStatus::Success;
     if (shows && listings_cached(server)) {
       EntryChange change{state_of(*open).share, open->path, closer_of(*session, *open),
                          open->client_guid, parent_key};

@@ -55,7 +55,8 @@ void remove_orphans(Server& server) {
           for (const std::string_view name : coherence::names_of(path)) {
             removed = removed || remove_from_its_share(server, key, std::string(name));
           }
-          server.engine().submit(key, coherence::Unlinked{open, removed}, {});
+          const bool later = !removed && !server.engine().serving();
+          server.engine().submit(key, coherence::Unlinked{open, removed, later}, {});
         });
       });
 }

@@ -319,5 +319,27 @@ TEST_F(NoClaims, NoneAreGivenWhereNoneAreWanted) {
   EXPECT_GT(cost_of([&] { use(1, key); }), 0U);
 }
 
+/// DESIGN.md section 5: who may not touch the disk leaves it to who may.
+TEST_F(Claims, ANameThatItsNodeMayNotRemoveNowIsRemovedByWhoDecides) {
+  const FileKey key = file_of(k2);
+  const auto other = open(3, key, plain(0x80, kShareAll));  // so that it is not claimed
+  coherence::Open how = plain(coherence::kReadData | coherence::kDelete, kShareAll);
+  how.delete_on_close = true;
+  const auto held = open(1, key, how);
+  ASSERT_EQ(held->status(), NtStatus::Success);
+  close(other);
+  const auto closed = submit(held, coherence::Close{held->id()});
+  const auto* answer = std::get_if<coherence::Closed>(&closed->outcome.answer);
+  ASSERT_TRUE(answer != nullptr && answer->unlink);
+  (void)submit(held, coherence::Unlinked{held->id(), false, true});
+  ASSERT_EQ(pool_.orphans.size(), 1U);
+  EXPECT_EQ(pool_.orphans[0].at, k2);
+  EXPECT_EQ(pool_.orphans[0].path, "dir/file");
+  EXPECT_EQ(open(3, key, plain(coherence::kReadData, kShareAll))->status(),
+            NtStatus::DeletePending);
+  start_command(pool_, pool_.node(2), key, coherence::Unlinked{pool_.orphans[0].open, true, false});
+  EXPECT_EQ(open(3, key, plain(coherence::kReadData, kShareAll))->status(), NtStatus::Success);
+}
+
 }  // namespace
 }  // namespace flotilla::pool::testing

@@ -48,7 +48,7 @@ void add_decided(StateDigests& digests, const coherence::FileTable& table,
 void add_held(StateDigests& digests, const FileKey& key, const HeldFile& file, NodeId self) {
   for (const auto& [id, open] : file.opens) {
     std::uint64_t sum = hash_of_open(key, id, self, open.command.access, open.command.share);
-    for (const coherence::LockRange& range : open.locks) sum += hash_of_lock(key, id, range);
+    for (const coherence::HeldLock& held : open.locks) sum += hash_of_lock(key, id, held.range);
     digests.held += sum;
     digests.state += mix64(sum);
   }

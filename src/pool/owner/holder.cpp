@@ -67,14 +67,13 @@ Inflight Holder::begin(const FileKey& key, coherence::Body body) {
     if (!lock->unlock || open == nullptr) return command;
     Outcome settled;
     for (const coherence::LockRange& range : lock->ranges) {
-      const auto same = std::find_if(open->locks.begin(), open->locks.end(), [&](const auto& held) {
-        return held.offset == range.offset && held.length_bytes == range.length_bytes;
-      });
-      if (same == open->locks.end()) {
-        settled.status = NtStatus::RangeNotLocked;
-        break;
-      }
-      open->locks.erase(same);
+      // As the table does: of those with this range an exclusive one first.
+      coherence::HeldLock same{lock->open, {range.offset, range.length_bytes, true}};
+      if (open->locks.erase(same)) continue;
+      same.range.exclusive = false;
+      if (open->locks.erase(same)) continue;
+      settled.status = NtStatus::RangeNotLocked;
+      break;
     }
     command.settled = settled;
   } else if (const auto* ack = std::get_if<coherence::AcknowledgeBreak>(&command.body)) {
@@ -140,7 +139,8 @@ void Holder::reclaimed(const FileKey& key, const coherence::Reclaimed& answer) {
   open.command = what.open;
   open.kind = what.open.cache.kind;
   open.lease_version = what.open.cache.version;
-  open.locks = what.locks;
+  open.locks = {};
+  for (const coherence::LockRange& range : what.locks) open.locks.insert({what.open.open, range});
   open.sequences = what.sequences;
   open.closing = false;
   open.reclaimed = ++reclaimed_count_;
@@ -214,7 +214,7 @@ void Holder::end(const Inflight& command, const Outcome& outcome) {
     if (lock->unlock) return remember(*open, lock->sequence);
     // The Reclaimed that came first has the lock.
     if (open->reclaimed != command.reclaimed) return;
-    open->locks.insert(open->locks.end(), lock->ranges.begin(), lock->ranges.end());
+    for (const coherence::LockRange& range : lock->ranges) open->locks.insert({lock->open, range});
     remember(*open, lock->sequence);
   } else if (const auto* detach = std::get_if<coherence::Detach>(&command.body)) {
     if (!success) return;
@@ -319,10 +319,9 @@ std::vector<AssertMessage> Holder::assertions(const FileKey& key) const {
       said.open.access = 0;
       said.open.share = coherence::kShareRead | coherence::kShareWrite | coherence::kShareDelete;
     } else {
-      said.locks = open.locks;
+      for (const coherence::HeldLock& held : open.locks) said.locks.push_back(held.range);
       said.sequences = open.sequences;
-      // Answers may have come in another order than the grants. Where one open has shared and
-      // exclusive locks on a byte, the exclusive ones were first.
+      // Where one open has shared and exclusive locks on a byte, the exclusive ones were first.
       std::stable_partition(said.locks.begin(), said.locks.end(),
                             [](const coherence::LockRange& range) { return range.exclusive; });
     }

@@ -33,7 +33,7 @@ struct HeldOpen {
   coherence::Open command;
   coherence::CacheKind kind = coherence::CacheKind::None;
   std::uint8_t lease_version = 0;
-  std::vector<coherence::LockRange> locks;
+  coherence::LockSet locks;
   std::vector<coherence::LockSequence> sequences;
   bool closing = false;         ///< Close is under way: it forbids nobody anything any more
   std::uint64_t reclaimed = 0;  ///< the Reclaimed that brought its locks; zero: none

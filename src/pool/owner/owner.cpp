@@ -62,6 +62,8 @@ void OwnerMachine::apply(NodeId from, const FileKey& key, RequestId request, coh
   const bool may_rename = before != nullptr && (before->renaming != OpenId{} ||
                                                 std::holds_alternative<coherence::Renamed>(body));
   const std::string path_before = may_rename ? before->path : std::string();
+  const auto* unlinked = std::get_if<coherence::Unlinked>(&body);
+  const OpenId left = unlinked != nullptr && unlinked->later ? unlinked->open : OpenId{};
   // Where this step answers others too, whoever asks has to confirm like them.
   const NodeId asking = before != nullptr && !before->waiters.empty() ? NodeId{} : from;
   coherence::Outbox effects;
@@ -79,6 +81,9 @@ void OwnerMachine::apply(NodeId from, const FileKey& key, RequestId request, coh
     });
   }
   const coherence::FileState* after = table_.inspect(key);
+  if (left != OpenId{} && after != nullptr && after->unlinking && after->unlink_open == left) {
+    out_->orphans.push_back({key, left, after->path});
+  }
   const bool renamed = may_rename && after != nullptr && after->path != path_before;
   if (after != nullptr && (renamed || after->delete_pending != was_pending)) {
     tell_facts(key, asking);
