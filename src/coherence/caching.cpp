@@ -280,6 +280,17 @@ void tell_where_client_is(Turn& turn, const CacheId& id, NodeId left) {
   if (!still_there) send_break(turn, id, cache, cache.offered, true);
 }
 
+void tell_owed(Turn& turn, OpenId open) {
+  const OpenState& state = turn.file.opens.at(open);
+  const auto it = state.cached ? turn.file.caches.find(state.cache) : turn.file.caches.end();
+  if (it == turn.file.caches.end() || !it->second.breaking || !it->second.untold) return;
+  Cache& cache = it->second;
+  cache.untold = false;
+  cache.told = state.node;
+  cache.deadline = turn.now + turn.limits.break_timeout;
+  turn.out.owed.push_back({state.node, break_of(open, it->first, cache, cache.offered, true)});
+}
+
 std::vector<CacheId> told_through(const FileState& file, NodeId node) {
   std::vector<CacheId> told;
   for (const auto& [id, cache] : file.caches) {

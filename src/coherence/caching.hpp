@@ -75,6 +75,9 @@ void leave_cache(Turn& turn, OpenId open, const OpenState& state);
 /// The last open of the lease on `left` has gone from there. Where that was where its client was
 /// told of a break, it may have gone before it heard: it is told again through another node.
 void tell_where_client_is(Turn& turn, const CacheId& id, NodeId left);
+/// The open has been answered: where its lease is being broken and nobody was there to be told, its
+/// client is now, behind the answer, and has its time from here.
+void tell_owed(Turn& turn, OpenId open);
 /// Leases whose client was told of a break through `node`.
 [[nodiscard]] std::vector<CacheId> told_through(const FileState& file, NodeId node);
 /// That node is gone, and maybe what it had to say too: the client is told through another one, and

@@ -375,7 +375,8 @@ struct Break {
 };
 
 /// What `apply` sends out. `keep` is made safe before anything else leaves. Order of delivery:
-/// revocations, breaks, restrictions, pendings, replies; within a field the order of the vector.
+/// revocations, breaks, restrictions, pendings, replies, owed; within a field the order of the
+/// vector.
 struct Outbox {
   struct Revocation {
     NodeId to;
@@ -408,6 +409,8 @@ struct Outbox {
   std::vector<RestrictionsTo> restrictions;
   std::vector<PendingAt> pendings;
   std::vector<ReplyTo> replies;
+  /// Breaks that found no client to be told, of leases that an open among `replies` has joined.
+  std::vector<BreakTo> owed;
 };
 
 }  // namespace flotilla::coherence

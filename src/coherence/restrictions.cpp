@@ -88,6 +88,7 @@ void send(Turn& turn, HeldReply& reply) {
   it->second.answered = true;
   const bool first = !file.acting.contains(it->second.node);
   count_acting(file, it->second, 1);
+  tell_owed(turn, reply.open);
   if (!first) return;
   // The node's first open brings it all that there is to know.
   NodeKnowledge& knowledge = file.nodes[it->second.node];

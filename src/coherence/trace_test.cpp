@@ -328,16 +328,7 @@ class Trace {
     for (const auto& item : out.revocations) {
       shown_.push_back("revoke " + n(item.to) + " " + name(item.open) + reason(item.reason));
     }
-    for (const auto& item : out.breaks) {
-      const Break& what = item.what;
-      std::string text = "break " + n(item.to) + " ";
-      if (!what.key.is_zero()) text += "k" + std::to_string(what.key.bytes[0]) + " via ";
-      text += name(what.open) + " " + rights_text(what.from) + "->" + rights_text(what.to);
-      if (what.new_epoch != 0) text += " epoch=" + std::to_string(what.new_epoch);
-      if (what.ack_required) text += " ack";
-      if (what.elsewhere) text += " elsewhere";
-      shown_.push_back(text);
-    }
+    for (const auto& item : out.breaks) show(item);
     for (const auto& item : out.restrictions) {
       if (!manual_.contains(n(item.to))) continue;
       shown_.push_back("restrict " + n(item.to) +
@@ -351,6 +342,18 @@ class Trace {
       shown_.push_back("reply " + n(item.to) + " " + labels_[item.request.raw()] + ": " +
                        outcome_text(item.outcome));
     }
+    for (const auto& item : out.owed) show(item);
+  }
+
+  void show(const Outbox::BreakTo& item) {
+    const Break& what = item.what;
+    std::string text = "break " + n(item.to) + " ";
+    if (!what.key.is_zero()) text += "k" + std::to_string(what.key.bytes[0]) + " via ";
+    text += name(what.open) + " " + rights_text(what.from) + "->" + rights_text(what.to);
+    if (what.new_epoch != 0) text += " epoch=" + std::to_string(what.new_epoch);
+    if (what.ack_required) text += " ack";
+    if (what.elsewhere) text += " elsewhere";
+    shown_.push_back(text);
   }
 };
 

@@ -142,6 +142,7 @@ void EmbeddedEngine::collect(const FileKey& key, coherence::Outbox& out,
       effects.orphan = Orphan{file->unlink_open, std::move(closed->path)};
     }
   }
+  for (const auto& it : out.owed) effects.local.push_back({key, DeliverBreak{it.what, {}}});
 }
 
 void EmbeddedEngine::deliver(Effects& effects, std::vector<Orphan>& orphans) {

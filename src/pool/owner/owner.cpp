@@ -182,6 +182,9 @@ void OwnerMachine::emit_now(const FileKey& key, coherence::Outbox& effects) {
     if (it.request == RequestId{} || ending(it.to)) continue;
     send(it.to, ReplyMessage{key, it.request, std::move(it.outcome)});
   }
+  for (const auto& it : effects.owed) {
+    if (!ending(it.to)) tell_of_break(key, it);
+  }
 }
 
 void OwnerMachine::release(const FileKey& key) {
