@@ -98,29 +98,33 @@ Kept before_the_restart(std::uint32_t flags = 0) {
   Kept kept;
   TestNode node({.continuous_availability = flags != 0, .store = kept.store});
   kept.backend = node.backend;
-  TestClient client(node, {.persistent_handles = true});
-  client.connect();
-  const Bytes durable = request_v2(5, flags);
-  const MessageId sent =
-      client.send_open({.name = u"f",
-                        .oplock = OplockLevel::Lease,
-                        .contexts = {{as_bytes("DH2Q"), durable}, {as_bytes("RqLs"), kept.key}}});
-  node.run();
-  EXPECT_FALSE(client.poll(sent)) << "answered before it was safe";
+  {
+    TestClient client(node, {.persistent_handles = true});
+    client.connect();
+    const Bytes durable = request_v2(5, flags);
+    const MessageId sent =
+        client.send_open({.name = u"f",
+                          .oplock = OplockLevel::Lease,
+                          .contexts = {{as_bytes("DH2Q"), durable}, {as_bytes("RqLs"), kept.key}}});
+    node.run();
+    EXPECT_FALSE(client.poll(sent)) << "answered before it was safe";
+    kept.store->make_safe();
+    node.run();
+    kept.id = id_of(client.wait(sent));
+    wire::LockRequest request;
+    request.file_id = kept.id;
+    request.lock_sequence = 3 << 4 | 7;
+    request.locks = {{0, 10, kExclusiveNow}};
+    const MessageId locked = client.send(Command::Lock, request);
+    node.run();
+    EXPECT_FALSE(client.poll(locked));
+    kept.store->make_safe();
+    node.run();
+    EXPECT_EQ(client.wait(locked).status(), NtStatus::Success);
+  }  // it loses its connection
   kept.store->make_safe();
   node.run();
-  kept.id = id_of(client.wait(sent));
-  wire::LockRequest request;
-  request.file_id = kept.id;
-  request.lock_sequence = 3 << 4 | 7;
-  request.locks = {{0, 10, kExclusiveNow}};
-  const MessageId locked = client.send(Command::Lock, request);
-  node.run();
-  EXPECT_FALSE(client.poll(locked));
-  kept.store->make_safe();
-  node.run();
-  EXPECT_EQ(client.wait(locked).status(), NtStatus::Success);
-  return kept;  // and the node is gone; its clients never said good-bye
+  return kept;  // and the node is gone; its client never said good-bye
 }
 
 TEST(Kept, ADurableOpenComesBackAfterARestartWithItsLockAndLease_3_3_5_9_12) {
