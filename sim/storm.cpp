@@ -261,15 +261,20 @@ bool Storm::nothing_left() {
 
 bool Storm::nothing_asked() { return world_.requests().empty(); }
 
-/// Locks wait for as long as others have them, and a break for as long as the open of a client who
-/// is away is kept for him.
+/// Locks wait for as long as others have them, and a break that found no client for as long as that
+/// client's open is kept for him.
 bool Storm::only_patience_asked() {
-  const auto& requests = world_.requests();
-  return std::all_of(requests.begin(), requests.end(), [this](const auto& it) {
-    if (std::holds_alternative<coherence::Lock>(it.second->body)) return true;
-    return std::ranges::any_of(world_.away(), [&](const auto& lost) {
-      return lost.second->key == it.second->key && lost.second->kind == coherence::CacheKind::Lease;
+  const auto waits_for_absent = [this](const FileKey& key) {
+    return std::ranges::any_of(world_.nodes(), [&](const auto& node) {
+      const coherence::FileState* const file = node->engine->machine().table().inspect(key);
+      return file != nullptr && std::ranges::any_of(file->caches, [](const auto& it) {
+               return it.second.breaking && it.second.untold;
+             });
     });
+  };
+  return std::ranges::all_of(world_.requests(), [&](const auto& it) {
+    return std::holds_alternative<coherence::Lock>(it.second->body) ||
+           waits_for_absent(it.second->key);
   });
 }
 
