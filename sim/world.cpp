@@ -62,6 +62,8 @@ void World::boot(NodeId id) {
   Node& node = at(id);
   if (node.up) return;
   report_.count("boots");
+  // A machine that starts has no I/O of before, however soon that is.
+  std::erase_if(ios_, [id](const Io& it) { return it.node == id; });
   ++node.boot;
   node.up = true;
   node.hung = false;

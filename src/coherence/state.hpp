@@ -2,6 +2,7 @@
 // the same bytes. The rules are in share.hpp, caching.hpp, locks.hpp, deletion.hpp and turn.hpp.
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <map>
 #include <optional>
@@ -155,8 +156,13 @@ struct FileState {
   OpenId renaming;  ///< through which `renaming_node` changes the name; others wait
   NodeId renaming_node;
 
+  /// Whether a node's revoked opens may still do I/O: who is granted something waits for that.
+  [[nodiscard]] bool fencing() const noexcept {
+    return std::ranges::any_of(nodes,
+                               [](const auto& it) { return it.second.known < it.second.fence; });
+  }
   [[nodiscard]] bool empty() const noexcept {
-    return opens.empty() && waiters.empty() && held.empty() && !unlinking;
+    return opens.empty() && waiters.empty() && held.empty() && !unlinking && !fencing();
   }
   friend bool operator==(const FileState&, const FileState&) = default;
 };
