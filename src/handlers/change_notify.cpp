@@ -31,6 +31,8 @@ HandlerTask handle_change_notify(Request& request) {
   }
   if (request.channel->async_count() >= kWaitingMax) co_return NtStatus::InsufficientResources;
   OpenState& state = state_of(*open);
+  // As those are told who watch when that is asked for: nothing comes of this directory any more.
+  if (state.open_file && state.open_file->delete_pending) co_return NtStatus::DeletePending;
   NotifyHub& hub = request.server.notify();
   if (!state.watch) {
     // The first request decides what this open watches, as on Windows.

@@ -27,6 +27,7 @@ import servers
 HERE = os.path.dirname(os.path.abspath(__file__))
 VERDICT = re.compile(r"^(success|failure|error|skip|xfail|uxsuccess): (.*?)( \[)?$")
 NOISE = ("time:", "test:", "progress:")
+SECOND_TRIES_MAX = 5  # more than this is no race
 
 
 class Test:
@@ -143,6 +144,17 @@ def run_all(args, tests, fleets, report):
     return {test.name: rows[test.name] for test in tests}
 
 
+def try_again(args, tests, rows, expected, fleets, report):
+    """What had to pass and did not, once more with nothing else running: some tests race with themselves (they send
+    a CHANGE_NOTIFY on one connection and the change on another). Every first result is printed."""
+    again = [t for t in tests if rows[t.name][0] != "pass" and t.name not in expected]
+    if not again or len(again) > SECOND_TRIES_MAX:
+        return
+    for test in again:
+        print("SECOND TRY of %s, after %s: %s" % (test.name, rows[test.name][0], rows[test.name][2]), flush=True)
+    rows.update(run_all(args, again, fleets[:1], report))
+
+
 def judge(mode, tests, rows, expected):
     """Prints what is not as expected; the number of tests that had to pass and did not."""
     lost = [n for n, row in rows.items() if row[0] != "pass" and n not in expected]
@@ -205,6 +217,7 @@ def main():
     try:
         with servers.fleets(args.mode, args.jobs) as fleets:
             rows = run_all(args, tests, fleets, report)
+            try_again(args, tests, rows, expected, fleets, report)
             leftovers = [line for fleet in fleets for line in fleet.leftovers()]
     except (OSError, RuntimeError) as error:
         print("cannot run: %s" % error, file=sys.stderr)

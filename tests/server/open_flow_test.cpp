@@ -514,6 +514,26 @@ TEST(ChangeNotify, EndsByCancelAndByClose_3_3_5_19) {
   EXPECT_EQ(client.wait(watch(client, file)).status(), NtStatus::InvalidParameter);
 }
 
+TEST(ChangeNotify, ADirectoryThatIsToBeDeletedHasNothingToTell) {
+  TestNode node;
+  TestClient one(node);
+  TestClient two(node, {.shard = 1, .guid = 2});
+  one.connect();
+  two.connect("bob");
+  const FileId mine = one.must_open({.name = u"d", .options = o::kDirectoryFile});
+  const FileId theirs =
+      two.must_open({.name = u"d", .options = o::kDirectoryFile | o::kDeleteOnClose});
+  const MessageId before = watch(one, mine);
+  EXPECT_TRUE(one.poll_pending(before));
+  two.close(theirs);
+  node.run();
+  EXPECT_EQ(one.wait(before).status(), NtStatus::DeletePending);
+  const FileId other = one.must_open({.name = u"e", .options = o::kDirectoryFile});
+  two.close(two.must_open({.name = u"e", .options = o::kDirectoryFile | o::kDeleteOnClose}));
+  node.run();
+  EXPECT_EQ(one.wait(watch(one, other)).status(), NtStatus::DeletePending);
+}
+
 TEST(ChangeNotify, TooManyEventsAreNotifyEnumDir_3_3_5_19) {
   TestNode node;
   TestClient client(node);
