@@ -263,9 +263,15 @@ void leave_cache(Turn& turn, OpenId open, const OpenState& state) {
   turn.cachers_changed = turn.cachers_changed || it->second.rights != 0;
   if (opens.empty()) {
     turn.file.caches.erase(it);
-  } else {
-    tell_where_client_is(turn, state.cache, state.node);
+    return;
   }
+  tell_where_client_is(turn, state.cache, state.node);
+  // A client that knows of no open of it any more has forgotten the lease, and that it is broken;
+  // it hears of both with the answer to the next.
+  Cache& cache = it->second;
+  const bool known =
+      std::ranges::any_of(opens, [&](OpenId other) { return turn.file.opens.at(other).answered; });
+  if (cache.breaking && cache.kind == CacheKind::Lease && !known) cache.untold = true;
 }
 
 void tell_where_client_is(Turn& turn, const CacheId& id, NodeId left) {
