@@ -163,7 +163,9 @@ void World::reclaimed(const OpenPtr& open, const OpenPtr& lost, const coherence:
   if (open->kind != coherence::CacheKind::None) {
     CacheBelief& belief = caches_[open->cache_name()];
     const auto rights = answer.owes_break ? answer.owed.from : answer.what.open.cache.rights;
-    belief.rights = rights;
+    // Made out while a break was under way: the client may have said more since, as in take_cache.
+    const bool has_said_more = belief.breaking_to.has_value() || belief.acks > 0;
+    belief.rights = has_said_more ? belief.rights & rights : rights;
     checker_.cache_grown(open->cache_name());
   }
   checker_.reclaimed(*open);
