@@ -63,6 +63,8 @@ Verdict try_lock(Turn& turn, NodeId from, RequestId request, const Lock& lock) {
     turn.reply_when_known(from, request, {});
     return {};
   }
+  // Its client has gone from where it asked, and would not know what it has.
+  if (it->second.node != from) return {false, NtStatus::FileClosed};
   if (!lock.fail_immediately && lock.ranges.size() != 1) {
     return {false, NtStatus::InvalidParameter};
   }
