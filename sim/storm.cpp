@@ -305,7 +305,8 @@ void Storm::come_to_rest() {
   std::vector<RequestPtr> waiting;
   for (const auto& [serial, it] : world_.requests()) waiting.push_back(it);
   for (const RequestPtr& it : waiting) world_.cancel(it);
-  wait_until(2000ms, "what was given up is not answered", &Storm::nothing_asked);
+  wait_until(std::chrono::duration_cast<std::chrono::milliseconds>(patience),
+             "what was given up is not answered", &Storm::nothing_asked);
   for (int i = 0; i < 200 && !nobody_away(); ++i) world_.run_for(20ms);
   world_.run_for(3500ms);
   if (world_.failed()) return;
