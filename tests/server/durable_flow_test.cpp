@@ -234,30 +234,17 @@ TEST(Replay, AnsweredCreatesAreAnsweredAgainOnlyToTheirOwner_3_3_5_9_10) {
   const Response first = open_v2(client, 7);
   ASSERT_EQ(first.status(), NtStatus::Success);
   EXPECT_EQ(open_v2(client, 7).status(), NtStatus::DuplicateObjectid) << "without the replay flag";
-  wire::CreateRequest create;
-  create.name = u"f";
-  create.desired_access = 0x001F01FF;
-  create.share_access = 7;
-  create.create_disposition = wire::CreateDisposition::OpenIf;
-  create.requested_oplock_level = OplockLevel::Batch;
   const Bytes context = request_v2(7);
-  create.create_contexts = {{as_bytes("DH2Q"), context}};
-  const auto replay = [&](TestClient& by) {
-    Bytes message;
-    wire::Smb2Header header = by.prepare(Command::Create, create, message);
-    header.flags |= wire::header_flags::kReplayOperation;
-    header.encode_at(std::span<std::uint8_t, 64>(message.data(), 64));
-    by.send_raw(std::move(message), true);
-    return by.wait(header.message_id);
-  };
-  const Response second = replay(client);
+  const OpenArgs create{
+      .name = u"f", .oplock = OplockLevel::Batch, .contexts = {{as_bytes("DH2Q"), context}}};
+  const Response second = client.replay(create);
   ASSERT_EQ(second.status(), NtStatus::Success);
   EXPECT_EQ(id_of(second), id_of(first));
   EXPECT_EQ(second.as<wire::CreateResponse>().create_action, wire::CreateAction::Created);
   EXPECT_EQ(node.engine->status().opens_held, 1U);
   TestClient elsewhere(node);
   elsewhere.connect();
-  EXPECT_EQ(replay(elsewhere).status(), NtStatus::DuplicateObjectid) << "another session";
+  EXPECT_EQ(elsewhere.replay(create).status(), NtStatus::DuplicateObjectid) << "another session";
 }
 
 TEST(Replay, AnOpenThatWasUsedIsNotAnsweredAgain_3_3_1_10) {

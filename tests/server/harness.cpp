@@ -412,7 +412,8 @@ void TestClient::connect(std::string_view user, std::u16string share) {
 
 Response TestClient::open(const OpenArgs& args) { return wait(send_open(args)); }
 
-MessageId TestClient::send_open(const OpenArgs& args) {
+namespace {
+wire::CreateRequest create_of(const OpenArgs& args) {
   wire::CreateRequest request;
   request.name = args.name;
   request.create_disposition = args.disposition;
@@ -422,7 +423,21 @@ MessageId TestClient::send_open(const OpenArgs& args) {
   request.requested_oplock_level = args.oplock;
   request.file_attributes = args.attributes;
   request.create_contexts = args.contexts;
-  return send(wire::Command::Create, request);
+  return request;
+}
+}  // namespace
+
+MessageId TestClient::send_open(const OpenArgs& args) {
+  return send(wire::Command::Create, create_of(args));
+}
+
+Response TestClient::replay(const OpenArgs& args) {
+  Bytes message;
+  wire::Smb2Header header = prepare(wire::Command::Create, create_of(args), message);
+  header.flags |= wire::header_flags::kReplayOperation;
+  header.encode_at(std::span<std::uint8_t, 64>(message.data(), 64));
+  send_raw(std::move(message), true);
+  return wait(header.message_id);
 }
 
 FileId TestClient::must_open(const OpenArgs& args) {

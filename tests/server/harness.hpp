@@ -186,6 +186,7 @@ class TestClient {
   void connect(std::string_view user = "alice", std::u16string share = u"data");
   Response open(const OpenArgs& args);
   MessageId send_open(const OpenArgs& args);
+  Response replay(const OpenArgs& args);  ///< the same CREATE with FLAGS_REPLAY_OPERATION
   FileId must_open(const OpenArgs& args);
   NtStatus close(const FileId& id);
 

@@ -189,26 +189,14 @@ TEST(Kept, AReplayAfterTheRestartFindsWhatTheFirstCreateMade_3_3_5_9_10) {
   TestNode node({.kept = kept.store->load(), .backend = kept.backend});
   TestClient back(node);
   back.connect();
-  wire::CreateRequest create;
-  create.name = u"f";
-  create.desired_access = 0x001F01FF;
-  create.share_access = 7;
-  create.create_disposition = wire::CreateDisposition::OpenIf;
-  create.requested_oplock_level = OplockLevel::Lease;
   const Bytes durable = request_v2(5);
-  create.create_contexts = {{as_bytes("DH2Q"), durable}, {as_bytes("RqLs"), kept.key}};
-  const auto replay = [&](TestClient& by) {
-    Bytes message;
-    wire::Smb2Header header = by.prepare(Command::Create, create, message);
-    header.flags |= wire::header_flags::kReplayOperation;
-    header.encode_at(std::span<std::uint8_t, 64>(message.data(), 64));
-    by.send_raw(std::move(message), true);
-    return by.wait(header.message_id);
-  };
+  const OpenArgs create{.name = u"f",
+                        .oplock = OplockLevel::Lease,
+                        .contexts = {{as_bytes("DH2Q"), durable}, {as_bytes("RqLs"), kept.key}}};
   TestClient impostor(node);
   impostor.connect("bob");
-  EXPECT_EQ(replay(impostor).status(), NtStatus::AccessDenied);
-  const Response again = replay(back);
+  EXPECT_EQ(impostor.replay(create).status(), NtStatus::AccessDenied);
+  const Response again = back.replay(create);
   ASSERT_EQ(again.status(), NtStatus::Success);
   EXPECT_EQ(id_of(again).persistent_id, kept.id.persistent_id);
   EXPECT_EQ(node.engine->status().opens_held, 1U);
@@ -285,18 +273,8 @@ TEST(Persistent, AReplayAfterItWasUsedTakesTheOpenThatWaits_3_3_5_9_10) {
   leave_persistent(node, context);
   TestClient back(node, {.persistent_handles = true});
   back.connect();
-  wire::CreateRequest create;
-  create.name = u"f";
-  create.desired_access = 0x001F01FF;
-  create.share_access = 7;
-  create.create_disposition = wire::CreateDisposition::OpenIf;
-  create.create_contexts = {{as_bytes("DH2Q"), context}};
-  Bytes message;
-  wire::Smb2Header header = back.prepare(Command::Create, create, message);
-  header.flags |= wire::header_flags::kReplayOperation;
-  header.encode_at(std::span<std::uint8_t, 64>(message.data(), 64));
-  back.send_raw(std::move(message), true);
-  ASSERT_EQ(back.wait(header.message_id).status(), NtStatus::Success);
+  ASSERT_EQ(back.replay({.name = u"f", .contexts = {{as_bytes("DH2Q"), context}}}).status(),
+            NtStatus::Success);
   EXPECT_EQ(node.server->opens_count, 1U);
   EXPECT_EQ(node.server->durable().detached_count(), 0U);
 }

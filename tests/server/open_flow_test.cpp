@@ -12,6 +12,17 @@ using wire::CreateDisposition;
 namespace o = wire::create_options;
 namespace a = wire::access;
 
+/// Alice and bob, connected to one node on two shards.
+struct TwoClients {
+  TwoClients() {
+    one.connect();
+    two.connect("bob");
+  }
+  TestNode node;
+  TestClient one{node};
+  TestClient two{node, {.shard = 1, .guid = 2}};
+};
+
 struct DispositionRow {
   CreateDisposition disposition;
   NtStatus missing;
@@ -202,11 +213,8 @@ TEST(Create, ContextsAreAnswered_2_2_14_2) {
 }
 
 TEST(Create, ShareModesHoldBetweenTwoClients) {
-  TestNode node;
-  TestClient one(node);
-  TestClient two(node, {.shard = 1, .guid = 2});
-  one.connect();
-  two.connect("bob");
+  TwoClients here;
+  auto& [node, one, two] = here;
   const FileId id = one.must_open({.name = u"f", .share = wire::share_access::kRead});
   EXPECT_EQ(two.open({.name = u"f", .access = a::kGenericWrite}).status(),
             NtStatus::SharingViolation);
@@ -265,11 +273,8 @@ constexpr std::uint32_t kExclusive = wire::lock_flags::kExclusiveLock;
 constexpr std::uint32_t kNow = wire::lock_flags::kFailImmediately;
 
 TEST(Lock, AConflictIsRefusedOrWaitedFor_3_3_5_14_2) {
-  TestNode node;
-  TestClient one(node);
-  TestClient two(node, {.shard = 1, .guid = 2});
-  one.connect();
-  two.connect("bob");
+  TwoClients here;
+  auto& [node, one, two] = here;
   const FileId first = one.must_open({.name = u"f"});
   const FileId second = two.must_open({.name = u"f"});
   EXPECT_EQ(lock(one, first, 0, 10, kExclusive | kNow).status(), NtStatus::Success);
@@ -347,11 +352,8 @@ TEST(Lock, TheWaitEndsWithTheConnection) {
 }
 
 TEST(Oplock, ABatchOplockIsBrokenAndTheOpenerWaits_3_3_4_6) {
-  TestNode node;
-  TestClient one(node);
-  TestClient two(node, {.shard = 1, .guid = 2});
-  one.connect();
-  two.connect("bob");
+  TwoClients here;
+  auto& [node, one, two] = here;
   const Response held = one.open({.name = u"f", .oplock = wire::OplockLevel::Batch});
   ASSERT_EQ(held.as<wire::CreateResponse>().oplock_level, wire::OplockLevel::Batch);
   const FileId id = held.as<wire::CreateResponse>().file_id;
@@ -407,11 +409,8 @@ Bytes lease_context(std::uint8_t key, std::uint32_t state) {
 }
 
 TEST(Lease, IsGrantedSharedByItsKeyAndBroken_3_3_4_7) {
-  TestNode node;
-  TestClient one(node);
-  TestClient two(node, {.shard = 1, .guid = 2});
-  one.connect();
-  two.connect("bob");
+  TwoClients here;
+  auto& [node, one, two] = here;
   const Bytes context = lease_context(9, 7);
   const OpenArgs args{
       .name = u"f", .oplock = wire::OplockLevel::Lease, .contexts = {{as_bytes("RqLs"), context}}};
@@ -479,11 +478,8 @@ std::vector<wire::NotifyEntry> entries_of(const Response& response) {
 }
 
 TEST(ChangeNotify, TellsWhatAppearsAndGoes_3_3_5_19) {
-  TestNode node;
-  TestClient one(node);
-  TestClient two(node, {.shard = 1, .guid = 2});
-  one.connect();
-  two.connect("bob");
+  TwoClients here;
+  auto& [node, one, two] = here;
   const FileId root = one.must_open({.name = u"", .disposition = CreateDisposition::Open});
   const MessageId first = watch(one, root);
   EXPECT_TRUE(one.poll_pending(first));
@@ -515,11 +511,8 @@ TEST(ChangeNotify, EndsByCancelAndByClose_3_3_5_19) {
 }
 
 TEST(ChangeNotify, ADirectoryThatIsToBeDeletedHasNothingToTell) {
-  TestNode node;
-  TestClient one(node);
-  TestClient two(node, {.shard = 1, .guid = 2});
-  one.connect();
-  two.connect("bob");
+  TwoClients here;
+  auto& [node, one, two] = here;
   const FileId mine = one.must_open({.name = u"d", .options = o::kDirectoryFile});
   const FileId theirs =
       two.must_open({.name = u"d", .options = o::kDirectoryFile | o::kDeleteOnClose});
