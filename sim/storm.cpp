@@ -299,14 +299,12 @@ void Storm::come_to_rest() {
   }
   world_.run_for(700ms);  // a lost corosync may still be away
   wait_until(8000ms, "not every node serves", &Storm::all_serve);
-  const auto patience = world_.options().break_timeout + 4000ms;
-  wait_until(std::chrono::duration_cast<std::chrono::milliseconds>(patience),
-             "something is not answered", &Storm::only_patience_asked);
+  const std::chrono::milliseconds patience = world_.options().break_timeout + 4000ms;
+  wait_until(patience, "something is not answered", &Storm::only_patience_asked);
   std::vector<RequestPtr> waiting;
   for (const auto& [serial, it] : world_.requests()) waiting.push_back(it);
   for (const RequestPtr& it : waiting) world_.cancel(it);
-  wait_until(std::chrono::duration_cast<std::chrono::milliseconds>(patience),
-             "what was given up is not answered", &Storm::nothing_asked);
+  wait_until(patience, "what was given up is not answered", &Storm::nothing_asked);
   for (int i = 0; i < 200 && !nobody_away(); ++i) world_.run_for(20ms);
   world_.run_for(3500ms);
   if (world_.failed()) return;

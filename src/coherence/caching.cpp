@@ -306,7 +306,7 @@ std::vector<CacheId> told_through(const FileState& file, NodeId node) {
   return told;
 }
 
-void tell_again(Turn& turn, const CacheId& id, NodeId gone) {
+void give_time_again(Turn& turn, const CacheId& id) {
   const auto it = turn.file.caches.find(id);
   if (it == turn.file.caches.end() || !it->second.breaking || it->second.untold) return;
   Cache& cache = it->second;
@@ -318,7 +318,6 @@ void tell_again(Turn& turn, const CacheId& id, NodeId gone) {
     return take_from_absent(turn, CacheId{id}, left);
   }
   cache.deadline = turn.now + turn.limits.break_timeout;
-  if (cache.told == gone) send_break(turn, it->first, cache, cache.offered, true);
 }
 
 Outcome acknowledge(Turn& turn, NodeId from, const AcknowledgeBreak& ack) {

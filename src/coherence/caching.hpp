@@ -80,8 +80,8 @@ void tell_where_client_is(Turn& turn, const CacheId& id, NodeId left);
 void tell_owed(Turn& turn, OpenId open);
 /// Leases whose client was told of a break through `node`.
 [[nodiscard]] std::vector<CacheId> told_through(const FileState& file, NodeId node);
-/// That node is gone, and maybe what it had to say too: the client is told through another one, and
-/// has its whole time.
-void tell_again(Turn& turn, const CacheId& id, NodeId gone);
+/// The node through which its client was told is gone, maybe with what it had to say, and its opens
+/// have left: the client, told again through another, has its whole time; who has none loses it.
+void give_time_again(Turn& turn, const CacheId& id);
 
 }  // namespace flotilla::coherence

@@ -216,7 +216,7 @@ Closed node_gone(Turn& turn, NodeId node, NodeId told_by, bool answer_wanted) {
   const bool was_unlinking = file.unlinking && file.unlink_node == node;
   const std::vector<CacheId> told = told_through(file, node);
   OpenId last = lose_client(turn, gone, false);
-  for (const CacheId& id : told) tell_again(turn, id, node);
+  for (const CacheId& id : told) give_time_again(turn, id);
   for (auto& [id, kept] : file.kept) {
     if (kept.last_node == node) kept.last_node = NodeId{};
   }
